@@ -1,0 +1,56 @@
+# Every target does its own set-up; a fresh machine needs Python 3.11, pip, make and gcc.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo demo-once test check format interop faults bench load clean help $(VENV)
+
+help:
+	@echo "make demo       start simulator and gateway, send the sample batch, show it arrive, stay up"
+	@echo "make demo-once  the same, exit 0 only if every message ended as the sample says"
+	@echo "make test       run the tests          make check   format, lint, types, import contracts"
+	@echo "make faults     kill -9 and failing disks, longer than in the tests"
+	@echo "make interop    suites that need Debian packages (tshark)"
+	@echo "make bench      microbenchmarks        make load    20,000 messages end to end, with the rate"
+
+$(VENV): $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/python -m loadtest demo
+
+demo-once: $(STAMP)
+	$(BIN)/python -m loadtest demo --once
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -m "not interop and not bench and not load"
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+interop: $(STAMP)
+	$(BIN)/python -m pytest -m interop --no-skips
+
+faults: $(STAMP)
+	$(BIN)/python -m pytest -m "load or not load" tests/faults
+
+bench: $(STAMP)
+	$(BIN)/python -m pytest -m bench tests/bench --benchmark-group-by=group --benchmark-columns=median,iqr,ops
+
+load: $(STAMP)
+	$(BIN)/python -m loadtest burst
+
+clean:
+	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

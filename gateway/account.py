@@ -1,0 +1,30 @@
+"""An account: who may send and ask, and under which names."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Scope(StrEnum):
+    """What a key may do. SEND and READ see the account's own messages only."""
+
+    SEND = "send"
+    READ = "read"
+    OPERATE = "operate"
+    REVIEW = "review"
+    METRICS = "metrics"
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One customer of the gateway, as configured. The key itself is kept apart, as a hash."""
+
+    name: str
+    scopes: frozenset[Scope] = frozenset({Scope.SEND, Scope.READ})
+    signatures: tuple[str, ...] | None = None  # the registered ones; None: any
+    allow_high: bool = False  # may ask for priority high for notifications
+    senders: tuple[str, ...] | None = None  # source numbers it may ask for; None: any
+
+    @property
+    def sees_all(self) -> bool:
+        """Operators and reviewers see every account's messages."""
+        return Scope.OPERATE in self.scopes or Scope.REVIEW in self.scopes

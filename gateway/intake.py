@@ -1,0 +1,238 @@
+"""The one way in: policy, then route, then the store; a message is accepted when its commit is done.
+
+`submit` decides each draft by itself, in order, in slices with a return to the loop between, so that an array of 10,000
+does not hold up everybody else. What it accepted is handed to delivery by the commit itself, not by the caller's task:
+a client that hangs up early loses its answer, never its message.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from gateway.account import Account
+from gateway.message import Category, IdSource, Message, MessageId, Milliseconds, Priority, Record, Status, new_record
+from gateway.policy.candidate import Candidate, Draft
+from gateway.policy.pipeline import Pipeline
+from gateway.policy.signature import split_signature
+from gateway.policy.verdict import Reason, Refusal
+from gateway.refs import ClientRefs
+from gateway.routing.router import Router
+from gateway.store.api import Commit, Store, StoreUnavailableError
+
+SLICE: Final = 200  # drafts decided between two returns to the loop: about 2 ms
+
+_DEFAULT_PRIORITY: Final[Mapping[Category, Priority]] = {
+    Category.OTP: Priority.HIGH,
+    Category.NOTIFICATION: Priority.NORMAL,
+    Category.MARKETING: Priority.LOW,
+}
+_UNAVAILABLE: Final = Refusal(Reason.STORE_UNAVAILABLE, "The message could not be written to disk; send it again.")
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A message that is on disk. `duplicate`: an earlier request had accepted it already."""
+
+    record: Record
+    duplicate: bool = False
+
+
+Decision = Accepted | Refusal
+
+
+class _Repeat(msgspec.Struct, frozen=True):
+    """A draft whose client_ref was seen before: to be compared with its first message."""
+
+    draft: Draft
+    message_id: MessageId
+
+
+class Misuse(msgspec.Struct, frozen=True):
+    """A draft that the account may not even ask for: the whole request is malformed. `field` is the one to blame."""
+
+    field: str
+    rule: str
+
+
+def check_rights(account: Account, draft: Draft) -> Misuse | None:
+    """What makes a well-formed draft an invalid request for this account; None when nothing does."""
+    if draft.priority is Priority.HIGH and draft.category is not Category.OTP:
+        allowed = draft.category is Category.NOTIFICATION and account.allow_high
+        if not allowed:
+            return Misuse("priority", "high is for otp, and for notification where the account has allow_high")
+    if draft.sender and account.senders is not None and draft.sender not in account.senders:
+        return Misuse("sender", "must be one of the account's senders")
+    if draft.signature is not None:
+        in_text, _ = split_signature(draft.text)
+        if in_text is not None and in_text != draft.signature:
+            return Misuse("signature", "must equal the signature in the text, where both are given")
+    return None
+
+
+class Intake:
+    """Accepts messages, or says why not."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        router: Router,
+        store: Store,
+        ids: IdSource,
+        refs: ClientRefs,
+        valid_for_seconds: Mapping[Category, int],
+        on_accepted: Callable[[Sequence[Record]], None],
+        clock: Callable[[], Milliseconds],
+    ) -> None:
+        self._pipeline = pipeline
+        self._router = router
+        self._store = store
+        self._ids = ids
+        self._refs = refs
+        self._valid_for_seconds = valid_for_seconds
+        self._on_accepted = on_accepted
+        self._clock = clock
+        # Messages with a client_ref whose commit is under way: a repeat may only be answered once it is done.
+        self._uncommitted: dict[MessageId, tuple[Record, Commit]] = {}
+
+    async def submit(self, account: Account, drafts: Sequence[Draft]) -> list[Decision]:
+        """Decide every draft; return, in their order, what became of each, when all that was accepted is on disk."""
+        decisions: list[Decision | _Repeat] = []
+        commits: list[tuple[Commit, int, int]] = []  # with the range of decisions that it stands for
+        for start in range(0, len(drafts), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            decided = [self._decide(account, draft) for draft in drafts[start : start + SLICE]]
+            decisions += decided
+            fresh = [decision.record for decision in decided if type(decision) is Accepted]
+            if fresh:
+                commits.append((self._append(fresh), start, start + len(decided)))
+        for commit, first, last in commits:
+            try:
+                await asyncio.shield(commit)
+            except StoreUnavailableError:
+                decisions[first:last] = [
+                    _UNAVAILABLE if type(decision) is Accepted else decision for decision in decisions[first:last]
+                ]
+        return [await self._answer_repeat(account, d) if isinstance(d, _Repeat) else d for d in decisions]
+
+    def _decide(self, account: Account, draft: Draft) -> Decision | _Repeat:
+        """One message, in one step: nothing else runs between its decision and its place in the commit."""
+        now = self._clock()
+        if draft.client_ref:
+            earlier = self._refs.get(account.name, draft.client_ref, now=now)
+            if earlier is not None:
+                return _Repeat(draft, earlier)
+        candidate = Candidate(draft, account, draft.text)
+        refusal = self._pipeline.decide(candidate, now=now / 1000)
+        if refusal is not None:
+            return refusal
+        carriers = self._router.rank(candidate)
+        if not carriers:
+            detail = f"No configured carrier reaches network {candidate.network} for this message."
+            return Refusal(Reason.UNROUTABLE, detail, {"network": str(candidate.network)})
+        self._pipeline.commit(candidate, now=now / 1000)
+        record = self._new_record(candidate, carriers, now)
+        if draft.client_ref:
+            self._refs.add(account.name, draft.client_ref, record.id, now=now)
+        return Accepted(record)
+
+    def _new_record(self, candidate: Candidate, carriers: tuple[str, ...], now: Milliseconds) -> Record:
+        draft = candidate.draft
+        send_at = _milliseconds(draft.send_at)
+        if send_at is not None and send_at <= now:
+            send_at = None
+        valid_for = draft.valid_for_seconds or self._valid_for_seconds[draft.category]
+        priority = draft.priority or _DEFAULT_PRIORITY[draft.category]
+        message = Message(
+            id=self._ids.next(now),
+            account=candidate.account.name,
+            to=candidate.to,
+            text=candidate.text,
+            category=draft.category,
+            priority=priority,
+            urgent=draft.urgent,
+            signature=candidate.signature,
+            sender=draft.sender,
+            client_ref=draft.client_ref,
+            batch=draft.batch,
+            network=str(candidate.network),
+            parts=candidate.parts,
+            accepted_at=now,
+            send_at=send_at,
+            expires_at=(send_at or now) + valid_for * 1000,
+            carriers=carriers,
+        )
+        status = Status.QUEUED if send_at is None else Status.SCHEDULED
+        return new_record(message, status, lane=lane_name(carriers[0], priority))
+
+    def _append(self, records: list[Record]) -> Commit:
+        commit = self._store.append(records)
+        for record in records:
+            if record.message.client_ref:
+                self._uncommitted[record.id] = (record, commit)
+        commit.add_done_callback(partial(self._committed, records))
+        return commit
+
+    def _committed(self, records: list[Record], commit: Commit) -> None:
+        failed = commit.cancelled() or commit.exception() is not None
+        for record in records:
+            if record.message.client_ref:
+                del self._uncommitted[record.id]
+                if failed:
+                    self._refs.discard(record.message.account, record.message.client_ref)
+        if not failed:
+            self._on_accepted(records)
+
+    async def _answer_repeat(self, account: Account, repeat: _Repeat) -> Decision:
+        """The first message under this client_ref, once it is on disk and if it is the same."""
+        under_way = self._uncommitted.get(repeat.message_id)
+        if under_way is not None:
+            record, commit = under_way
+            try:
+                await asyncio.shield(commit)
+            except StoreUnavailableError:
+                return _UNAVAILABLE
+        else:
+            stored = await self._store.read(repeat.message_id)
+            if stored is None:
+                return _UNAVAILABLE  # its commit failed between the look-up and now
+            record = stored
+        if self._same(account, repeat.draft, record.message):
+            return Accepted(record, duplicate=True)
+        detail = "This client_ref was used in the last 24 hours for a message with other content."
+        return Refusal(Reason.CLIENT_REF_CONFLICT, detail, {"id": str(record.id)})
+
+    def _same(self, account: Account, draft: Draft, message: Message) -> bool:
+        """Whether a draft asks for exactly the message that was accepted. Spelling of the number does not matter."""
+        candidate = Candidate(draft, account, draft.text)
+        if self._pipeline.understand(candidate) is not None:
+            return False
+        base = message.send_at or message.accepted_at
+        send_at = _milliseconds(draft.send_at)
+        return (
+            message.account == account.name
+            and message.client_ref == draft.client_ref
+            and message.to == candidate.to
+            and message.text == candidate.text
+            and message.signature == candidate.signature
+            and message.category is draft.category
+            and message.urgent == draft.urgent
+            and message.sender == draft.sender
+            and message.batch == draft.batch
+            and (message.send_at == send_at or (message.send_at is None and (send_at or 0) <= message.accepted_at))
+            and message.expires_at - base == 1000 * (draft.valid_for_seconds or self._valid_for_seconds[draft.category])
+            and message.priority is (draft.priority or _DEFAULT_PRIORITY[draft.category])
+        )
+
+
+def lane_name(carrier: str, priority: Priority) -> str:
+    """The queue that a message waits in: one for each carrier and priority."""
+    return f"{carrier}/{priority}"
+
+
+def _milliseconds(moment: datetime | None) -> Milliseconds | None:
+    return None if moment is None else round(moment.timestamp() * 1000)

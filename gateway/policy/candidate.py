@@ -1,0 +1,43 @@
+"""A message on its way through policy: what was asked for, and what the stages have made of it so far."""
+
+from datetime import datetime
+
+import msgspec
+
+from gateway.account import Account
+from gateway.message import Category, Priority
+from gateway.numbers import Network, Number
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """One well-formed message of a request, to one number, with nothing decided yet."""
+
+    to: str
+    text: str
+    category: Category = Category.NOTIFICATION
+    urgent: bool = False
+    signature: str | None = None
+    sender: str = ""
+    client_ref: str = ""
+    batch: str = ""
+    send_at: datetime | None = None  # aware
+    valid_for_seconds: int | None = None  # None: the category's default
+    priority: Priority | None = None  # None: the category's default
+
+
+class Candidate(msgspec.Struct):
+    """A draft and what is known of it. Stages fill in the rest, in the order of the pipeline."""
+
+    draft: Draft
+    account: Account
+    text: str  # as it will be sent
+    signature: str = ""
+    number: Number | None = None
+    network: Network = Network.UNKNOWN
+    parts: int = 1
+
+    @property
+    def to(self) -> str:
+        """E.164. Only after the number stage has accepted."""
+        assert self.number is not None
+        return self.number.e164

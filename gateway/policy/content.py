@@ -1,0 +1,39 @@
+"""What it says: a text that can be sent at all, and is not too long; how many parts it makes."""
+
+import re
+from typing import Final
+
+from gateway.policy.candidate import Candidate
+from gateway.policy.signature import split_signature
+from gateway.policy.verdict import Reason, Refusal
+from gateway.text import count_parts
+
+# Mainland carriers take at most 500 characters, signature included; elsewhere the form itself sets the limit.
+MAINLAND_MAXIMUM_CHARACTERS: Final = 500
+MAXIMUM_CHARACTERS: Final = 1_600
+
+# Control characters but line breaks and tabs, and halves of surrogate pairs: no handset shows them.
+_UNSENDABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\ud800-\udfff]")
+
+
+class ContentStage:
+    """Refuse a text that is empty, too long, or has characters that cannot be sent; count the parts of others."""
+
+    name = "content"
+
+    def decide(self, candidate: Candidate, *, now: float) -> Refusal | None:
+        text = candidate.text
+        unsendable = _UNSENDABLE.search(candidate.draft.text)
+        if unsendable is not None:
+            detail = f"The text has a character that cannot be sent (U+{ord(unsendable.group()):04X})."
+            return Refusal(Reason.INVALID_TEXT, detail, {"position": unsendable.start()})
+        body = split_signature(text)[1] if candidate.signature else text
+        if not body.strip():
+            return Refusal(Reason.INVALID_TEXT, "The text is empty.")
+        assert candidate.number is not None
+        limit = MAINLAND_MAXIMUM_CHARACTERS if candidate.number.mainland else MAXIMUM_CHARACTERS
+        if len(text) > limit:
+            detail = f"The text has {len(text)} characters with its signature; at most {limit} are sent."
+            return Refusal(Reason.TOO_LONG, detail, {"limit": limit, "length": len(text)})
+        candidate.parts = count_parts(text)
+        return None

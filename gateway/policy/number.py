@@ -1,0 +1,33 @@
+"""To whom: the number is normalised and must be one that short messages can reach."""
+
+from typing import Final
+
+from gateway.numbers import InvalidNumber, Kind, NumberPlan, normalise
+from gateway.policy.candidate import Candidate
+from gateway.policy.verdict import Reason, Refusal
+
+# Thirteen-digit IoT numbers and satellite terminals cannot be reached through service numbers.
+UNREACHABLE_KINDS: Final = frozenset({Kind.IOT, Kind.SATELLITE})
+
+
+class NumberStage:
+    """Complete the candidate with its number and network, or refuse it as `invalid_number`."""
+
+    name = "number"
+
+    def __init__(self, plan: NumberPlan, *, refused_kinds: frozenset[Kind] = UNREACHABLE_KINDS) -> None:
+        self._plan = plan
+        self._refused_kinds = refused_kinds
+
+    def decide(self, candidate: Candidate, *, now: float) -> Refusal | None:
+        try:
+            number = normalise(candidate.draft.to)
+        except InvalidNumber as invalid:
+            return Refusal(Reason.INVALID_NUMBER, f"to: {invalid.reason}")
+        entry = self._plan.lookup(number)
+        if entry.kind in self._refused_kinds:
+            detail = f"to: {entry.kind} numbers are not reached by short messages"
+            return Refusal(Reason.INVALID_NUMBER, detail, {"kind": str(entry.kind)})
+        candidate.number = number
+        candidate.network = entry.network
+        return None

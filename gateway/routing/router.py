@@ -1,0 +1,65 @@
+"""Which carriers may take a message, best first.
+
+The first route that matches decides; of its carriers those stay that reach the network and have filed the signature.
+Being down or paused does not remove a carrier here: that is looked at again when the message is handed over.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from gateway.message import Category
+from gateway.numbers import Network
+from gateway.policy.candidate import Candidate
+
+
+class CarrierReach(msgspec.Struct, frozen=True, kw_only=True):
+    """What routing needs to know of a carrier."""
+
+    name: str
+    networks: frozenset[Network] = frozenset()  # whose subscribers it reaches; empty: everyone's
+    signatures: frozenset[str] | None = None  # filed with it; None: any
+
+    def takes(self, candidate: Candidate) -> str | None:
+        """None when it may take the message; else why not, for `explain`."""
+        if self.networks and candidate.network not in self.networks and candidate.network is not Network.UNKNOWN:
+            return "does not reach the network"
+        if self.signatures is not None and candidate.signature and candidate.signature not in self.signatures:
+            return "has not filed the signature"
+        return None
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule: messages that fit all of its conditions go by these carriers. An empty condition fits everything."""
+
+    carriers: tuple[str, ...]  # in order of preference
+    categories: frozenset[Category] = frozenset()
+    accounts: frozenset[str] = frozenset()
+    networks: frozenset[Network] = frozenset()
+    prefixes: tuple[str, ...] = ()  # of the E.164 number, with its plus
+    signatures: frozenset[str] = frozenset()
+
+    def matches(self, candidate: Candidate) -> bool:
+        return (
+            (not self.categories or candidate.draft.category in self.categories)
+            and (not self.networks or candidate.network in self.networks)
+            and (not self.accounts or candidate.account.name in self.accounts)
+            and (not self.signatures or candidate.signature in self.signatures)
+            and (not self.prefixes or candidate.to.startswith(self.prefixes))
+        )
+
+
+class Router:
+    """Ranks the carriers for a message. No route configured: every carrier, in the order of the config."""
+
+    def __init__(self, carriers: Sequence[CarrierReach], routes: Sequence[Route]) -> None:
+        self._carriers: Mapping[str, CarrierReach] = {carrier.name: carrier for carrier in carriers}
+        self._routes = tuple(routes) or (Route(carriers=tuple(self._carriers)),)
+
+    def rank(self, candidate: Candidate) -> tuple[str, ...]:
+        """The carriers that may take it, best first; empty when none may."""
+        for route in self._routes:
+            if route.matches(candidate):
+                carriers = self._carriers
+                return tuple([name for name in route.carriers if carriers[name].takes(candidate) is None])
+        return ()

@@ -1,0 +1,172 @@
+"""The store as the rest of the gateway sees it: the port, and the table of state changes.
+
+A store takes records and says when they are on disk. Nothing that a `Commit` stands for is lost by a crash after it is
+done; what it stands for may or may not be there before. The errors:
+
+    StoreError
+    ├── StoreUnavailableError   the write is known to have failed (disk full, failing fsync): nothing is acknowledged
+    └── StoreDamagedError       the files are not what this version can read: refuse to start, and say what to do
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from gateway.message import MessageId, Milliseconds, Record, Status
+
+# What may follow what. A late receipt corrects a final state: that is the last group. Anything else cannot happen.
+TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
+    Status.HELD: frozenset({Status.QUEUED, Status.SCHEDULED, Status.CANCELLED, Status.EXPIRED, Status.FAILED}),
+    Status.SCHEDULED: frozenset({Status.QUEUED, Status.CANCELLED, Status.EXPIRED, Status.FAILED}),
+    Status.QUEUED: frozenset(
+        {Status.SENDING, Status.SCHEDULED, Status.CANCELLED, Status.EXPIRED, Status.FAILED, Status.DELIVERED}
+    ),
+    Status.SENDING: frozenset(
+        {Status.SUBMITTED, Status.IN_DOUBT, Status.QUEUED, Status.FAILED, Status.EXPIRED, Status.DELIVERED}
+    ),
+    Status.IN_DOUBT: frozenset({Status.SUBMITTED, Status.QUEUED, Status.DELIVERED, Status.FAILED, Status.UNKNOWN}),
+    Status.SUBMITTED: frozenset({Status.DELIVERED, Status.FAILED, Status.UNKNOWN, Status.CANCELLED, Status.QUEUED}),
+    Status.UNKNOWN: frozenset({Status.DELIVERED, Status.FAILED}),
+    Status.FAILED: frozenset({Status.DELIVERED}),
+    Status.EXPIRED: frozenset({Status.DELIVERED}),
+    Status.CANCELLED: frozenset({Status.DELIVERED}),
+    Status.DELIVERED: frozenset(),
+}
+
+
+class StoreError(Exception):
+    """Something that the store could not do."""
+
+
+class StoreUnavailableError(StoreError):
+    """A write failed for good: nothing of it may be acknowledged."""
+
+
+class StoreDamagedError(StoreError):
+    """The files cannot be read by this version. The text says which file, and what to do."""
+
+
+# Done when everything handed over with it is on disk; failed with StoreUnavailableError when it is known not to be.
+# Everything handed over between two cuts shares one.
+Commit = asyncio.Future[None]
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Which messages to list, newest first. `account` empty: every account's."""
+
+    account: str = ""
+    to: str = ""  # E.164
+    client_ref: str = ""
+    batch: str = ""
+    status: Status | None = None
+    since: Milliseconds  # accepted at or after
+    before: MessageId | None = None  # only older ones: the cursor
+    limit: int = 100
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a list. It may be short and still have a `cursor`: that is where the search stopped."""
+
+    records: tuple[Record, ...]
+    cursor: MessageId | None
+
+
+class UnmatchedReceipt(msgspec.Struct, frozen=True, array_like=True):
+    """A receipt that no attempt has claimed yet; kept on disk until one does, or until it is too old."""
+
+    carrier: str
+    carrier_message_id: str
+    source: str  # of the deliver_sm: the subscriber, as the carrier wrote it
+    destination: str
+    state: int  # SMPP message_state
+    error: str
+    at: Milliseconds
+    reference: int = 0  # user_message_reference, 0 when the receipt had none
+
+
+class InboundMessage(msgspec.Struct, frozen=True, array_like=True):
+    """A message from a subscriber, as the carrier delivered it."""
+
+    id: MessageId
+    carrier: str
+    source: str
+    destination: str
+    text: str
+    at: Milliseconds
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """What a start found on disk, before anything open is read."""
+
+    last_id: MessageId  # the highest id ever handed out that reached the disk; 0 on an empty store
+    last_time: Milliseconds  # the latest time on disk
+    lanes: Mapping[str, int]  # how many messages wait, queued, in each lane
+    receipts: tuple[UnmatchedReceipt, ...]
+
+
+class Store(Protocol):
+    """Keeps records. One event loop uses it; a crash at any moment loses nothing whose commit was done."""
+
+    async def open(self) -> Recovered:
+        """Open or create the files, migrate them, and say what is there. Raises StoreDamagedError."""
+
+    async def close(self) -> None:
+        """Write what was handed over, then close."""
+
+    @property
+    def failure(self) -> StoreError | None:
+        """Why nothing can be written at the moment; None when all is well."""
+
+    # Writing. The calls return at once; everything handed over while a commit is under way goes into the next.
+
+    def append(self, records: Sequence[Record]) -> Commit:
+        """Keep new records: all of them or, if the commit fails, none. Their ids are higher than any appended before.
+
+        Callers hand over at most 1,000 at a time, so that one call fits one transaction.
+        """
+
+    def update(self, record: Record) -> Commit:
+        """Keep the state of a record that was appended before. Twice before a cut is written once, as it is then."""
+
+    def keep_receipt(self, receipt: UnmatchedReceipt) -> Commit:
+        """Keep a receipt that nothing matched."""
+
+    def drop_receipts(self, receipts: Sequence[UnmatchedReceipt]) -> Commit:
+        """Forget receipts that were matched, or are too old."""
+
+    def append_inbound(self, message: InboundMessage) -> Commit:
+        """Keep a message from a subscriber."""
+
+    # Reading. Sees at least everything whose commit was done when the call was made.
+
+    async def read(self, message_id: MessageId) -> Record | None:
+        """One record by its id, or None."""
+
+    async def find(self, query: Query) -> Page:
+        """One page of records, newest first."""
+
+    async def queued(self, lane: str, *, after: MessageId, limit: int) -> list[Record]:
+        """The next queued records of a lane, oldest first: the refill of its window in memory."""
+
+    def unsettled(self) -> AsyncIterator[list[Record]]:
+        """Every open record that is not `queued` (sending, in doubt, submitted, held, scheduled), for a start.
+
+        In chunks, oldest first.
+        """
+
+    async def overdue(self, *, accepted_before: Milliseconds, limit: int) -> list[Record]:
+        """Open `submitted` and `in_doubt` records accepted before a time, oldest first: a receipt may be overdue."""
+
+    async def expired(self, *, now: Milliseconds, limit: int) -> list[Record]:
+        """Open `queued`, `scheduled` and `held` records whose validity has ended."""
+
+    async def find_attempts(self, carrier: str, carrier_message_ids: Sequence[str]) -> list[Record]:
+        """Records with an attempt at this carrier that was given one of these ids, newest first."""
+
+    async def client_refs(self, *, since: Milliseconds) -> list[tuple[str, str, MessageId]]:
+        """(account, client_ref, id) of every message since then that has a client_ref, oldest first. For a start."""
+
+    async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
+        """Inbound messages, oldest first."""

@@ -1,0 +1,17 @@
+"""Rules for the whole suite: where skips are forbidden, a skip fails the run."""
+
+import os
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="fail when a test is skipped (always so where CI is set)")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    forbidden = session.config.getoption("--no-skips") or os.environ.get("CI")
+    if forbidden and reporter is not None and reporter.stats.get("skipped") and exitstatus == 0:
+        reporter.write_line("a test was skipped where none may be", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
