@@ -32,7 +32,7 @@ SPECIAL_STATUS = {
     "0005": "unknown",
     "0010": "failed",
 }
-SPECIAL_DELIVERED = {"0000", "0008", "0009", "0011", "0012", "0013", "0014"}
+SPECIAL_DELIVERED = {"0000", "0007", "0008", "0009", "0011", "0012", "0013", "0014"}
 
 Entry = dict[str, Any]
 
