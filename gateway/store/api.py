@@ -5,6 +5,7 @@ done; what it stands for may or may not be there before. The errors:
 
     StoreError
     ├── StoreUnavailableError   the write is known to have failed (disk full, failing fsync): nothing is acknowledged
+    ├── StoreLockedError        another gateway has these files open: stop it, or choose another path
     └── StoreDamagedError       the files are not what this version can read: refuse to start, and say what to do
 """
 
@@ -26,7 +27,10 @@ TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
     Status.SENDING: frozenset(
         {Status.SUBMITTED, Status.IN_DOUBT, Status.QUEUED, Status.FAILED, Status.EXPIRED, Status.DELIVERED}
     ),
-    Status.IN_DOUBT: frozenset({Status.SUBMITTED, Status.QUEUED, Status.DELIVERED, Status.FAILED, Status.UNKNOWN}),
+    # To SENDING when a doubt is settled while another part still waits for its turn or its answer.
+    Status.IN_DOUBT: frozenset(
+        {Status.SENDING, Status.SUBMITTED, Status.QUEUED, Status.DELIVERED, Status.FAILED, Status.UNKNOWN}
+    ),
     Status.SUBMITTED: frozenset({Status.DELIVERED, Status.FAILED, Status.UNKNOWN, Status.CANCELLED, Status.QUEUED}),
     Status.UNKNOWN: frozenset({Status.DELIVERED, Status.FAILED}),
     Status.FAILED: frozenset({Status.DELIVERED}),
@@ -44,13 +48,32 @@ class StoreUnavailableError(StoreError):
     """A write failed for good: nothing of it may be acknowledged."""
 
 
+class StoreLockedError(StoreError):
+    """Another process has the files open. The text says which directory."""
+
+
 class StoreDamagedError(StoreError):
     """The files cannot be read by this version. The text says which file, and what to do."""
 
 
-# Done when everything handed over with it is on disk; failed with StoreUnavailableError when it is known not to be.
-# Everything handed over between two cuts shares one.
-Commit = asyncio.Future[None]
+class Commit(asyncio.Future[None]):
+    """Done when all handed over with it is on disk; failed with StoreUnavailableError when it is known not to be.
+
+    Many share one, so it cannot be cancelled: a task that is cancelled while it awaits one goes on until it is done.
+    Who wants to go at once awaits `asyncio.shield(commit)`. A failure that nobody asks for is not an error.
+    """
+
+    def cancel(self, msg: object = None) -> bool:
+        return False
+
+    def set_exception(self, exception: type[BaseException] | BaseException, /) -> None:
+        super().set_exception(exception)
+        self.exception()  # asked for: asyncio does not complain when an update was handed over and forgotten
+
+
+def check_transition(before: Status, after: Status) -> None:
+    """Assert that `after` may follow `before`: only a bug can break it."""
+    assert after is before or after in TRANSITIONS[before], f"a message that is {before} cannot become {after}"
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,10 +133,10 @@ class Store(Protocol):
     """Keeps records. One event loop uses it; a crash at any moment loses nothing whose commit was done."""
 
     async def open(self) -> Recovered:
-        """Open or create the files, migrate them, and say what is there. Raises StoreDamagedError."""
+        """Open or create the files, migrate them, and say what is there. Raises StoreDamagedError, StoreLockedError."""
 
     async def close(self) -> None:
-        """Write what was handed over, then close."""
+        """Write what was handed over, then close. What cannot be written fails its commit."""
 
     @property
     def failure(self) -> StoreError | None:
@@ -122,24 +145,29 @@ class Store(Protocol):
     # Writing. The calls return at once; everything handed over while a commit is under way goes into the next.
 
     def append(self, records: Sequence[Record]) -> Commit:
-        """Keep new records: all of them or, if the commit fails, none. Their ids are higher than any appended before.
+        """Keep new records: all of them or, if the commit fails, none. Their ids ascend, and follow all before them.
 
-        Callers hand over at most 1,000 at a time, so that one call fits one transaction.
+        Callers hand over at most 1,000 at a time, so that one call fits one transaction. They are written as they are
+        at the cut: what is changed until then needs no `update`.
         """
 
     def update(self, record: Record) -> Commit:
-        """Keep the state of a record that was appended before. Twice before a cut is written once, as it is then."""
+        """Keep the state of a record that was appended before. Twice before a cut is written once, as it is then.
+
+        When it fails, the store goes on trying with the state the record has by then; it need not be handed over again.
+        """
 
     def keep_receipt(self, receipt: UnmatchedReceipt) -> Commit:
         """Keep a receipt that nothing matched."""
 
     def drop_receipts(self, receipts: Sequence[UnmatchedReceipt]) -> Commit:
-        """Forget receipts that were matched, or are too old."""
+        """Forget receipts that were matched, or are too old; never before the updates that were handed over earlier."""
 
     def append_inbound(self, message: InboundMessage) -> Commit:
         """Keep a message from a subscriber."""
 
-    # Reading. Sees at least everything whose commit was done when the call was made.
+    # Reading. Sees at least everything whose commit was done when the call was made. Each record is a fresh copy; its
+    # `lane` is the one it waits in while it is `queued`, else "". Raises StoreDamagedError for a file it cannot read.
 
     async def read(self, message_id: MessageId) -> Record | None:
         """One record by its id, or None."""
@@ -157,16 +185,22 @@ class Store(Protocol):
         """
 
     async def overdue(self, *, accepted_before: Milliseconds, limit: int) -> list[Record]:
-        """Open `submitted` and `in_doubt` records accepted before a time, oldest first: a receipt may be overdue."""
+        """Open `submitted` and `in_doubt` records accepted before a time (by their ids), oldest first.
+
+        A receipt may be overdue.
+        """
 
     async def expired(self, *, now: Milliseconds, limit: int) -> list[Record]:
-        """Open `queued`, `scheduled` and `held` records whose validity has ended."""
+        """Open `queued`, `scheduled` and `held` records whose validity has ended: `expires_at <= now`. In any order."""
 
     async def find_attempts(self, carrier: str, carrier_message_ids: Sequence[str]) -> list[Record]:
         """Records with an attempt at this carrier that was given one of these ids, newest first."""
 
-    async def client_refs(self, *, since: Milliseconds) -> list[tuple[str, str, MessageId]]:
-        """(account, client_ref, id) of every message since then that has a client_ref, oldest first. For a start."""
+    def client_refs(self, *, since: Milliseconds) -> AsyncIterator[list[tuple[str, str, MessageId]]]:
+        """(account, client_ref, id) of every message since then that has a client_ref, in chunks, oldest first.
+
+        For a start.
+        """
 
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         """Inbound messages, oldest first."""

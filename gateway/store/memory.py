@@ -1,0 +1,207 @@
+"""The store's port in memory: for tests of what stands on it, and for runs that need no disk.
+
+It behaves as the one on disk does, promises about crashes apart: commits are done a turn of the loop later, reads see
+what is committed and give copies, and a break-down fails what is handed over while updates wait for the repair.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from itertools import islice
+from typing import Final
+
+from gateway.message import FINAL, MessageId, Milliseconds, Record, Status, first_id_at
+from gateway.store.api import (
+    Commit,
+    InboundMessage,
+    Page,
+    Query,
+    Recovered,
+    StoreError,
+    StoreUnavailableError,
+    UnmatchedReceipt,
+)
+from gateway.store.matching import (
+    AWAITING_RECEIPT,
+    NOT_YET_SENT,
+    UNSETTLED,
+    copy_of,
+    has_attempt,
+    latest_time,
+    matches,
+)
+
+_CHUNK: Final = 500  # records a chunk of an iterator
+
+
+class MemoryStore:
+    """Keeps records in a dict. Closed and opened again, it still has them."""
+
+    def __init__(self) -> None:
+        self._records: dict[MessageId, Record] = {}  # ascending, as they are appended so
+        self._open: dict[MessageId, Record] = {}
+        self._receipts: dict[UnmatchedReceipt, None] = {}  # in the order they came
+        self._inbound: list[InboundMessage] = []
+        self._last_time = 0
+        self._last_id = MessageId(0)
+        self._last_appended = MessageId(0)
+        self._failure: StoreError | None = None
+        self._is_open = False
+        self._commit: Commit | None = None  # of what is handed over and not yet cut
+        self._appended: dict[MessageId, Record] = {}
+        self._updated: dict[MessageId, Record] = {}
+        self._new_receipts: list[UnmatchedReceipt] = []
+        self._old_receipts: list[UnmatchedReceipt] = []
+        self._new_inbound: list[InboundMessage] = []
+
+    def break_down(self, why: str) -> None:
+        """From now on no write succeeds."""
+        self._failure = StoreUnavailableError(why)
+
+    def repair(self) -> None:
+        """Writes succeed again; updates that failed meanwhile are written."""
+        self._failure = None
+        if self._updated:
+            self._next_commit()
+
+    async def open(self) -> Recovered:
+        assert not self._is_open
+        self._is_open = True
+        lanes = Counter(record.lane for record in self._records.values() if record.status is Status.QUEUED)
+        return Recovered(self._last_id, self._last_time, lanes, tuple(self._receipts))
+
+    async def close(self) -> None:
+        if self._commit is not None:
+            self._cut()
+        self._is_open = False
+
+    @property
+    def failure(self) -> StoreError | None:
+        return self._failure
+
+    def append(self, records: Sequence[Record]) -> Commit:
+        for record in records:
+            assert record.id > self._last_appended, f"id {record.id} follows {self._last_appended}"
+            self._last_appended = record.id
+            self._appended[record.id] = record
+        return self._next_commit()
+
+    def update(self, record: Record) -> Commit:
+        if record.id not in self._appended:
+            assert record.id in self._records, f"message {record.id} was never appended"
+            self._updated[record.id] = record
+        return self._next_commit()
+
+    def keep_receipt(self, receipt: UnmatchedReceipt) -> Commit:
+        self._new_receipts.append(receipt)
+        return self._next_commit()
+
+    def drop_receipts(self, receipts: Sequence[UnmatchedReceipt]) -> Commit:
+        self._old_receipts += receipts
+        return self._next_commit()
+
+    def append_inbound(self, message: InboundMessage) -> Commit:
+        self._new_inbound.append(message)
+        return self._next_commit()
+
+    async def read(self, message_id: MessageId) -> Record | None:
+        record = self._records.get(message_id)
+        return None if record is None else copy_of(record)
+
+    async def find(self, query: Query) -> Page:
+        found: list[Record] = []
+        for record in self._newest_first():
+            if query.before is not None and record.id >= query.before:
+                continue
+            if len(found) == query.limit:
+                return Page(tuple(found), found[-1].id)
+            if matches(query, record):
+                found.append(copy_of(record))
+        return Page(tuple(found), None)
+
+    async def queued(self, lane: str, *, after: MessageId, limit: int) -> list[Record]:
+        waiting = (record for record in self._open_ones({Status.QUEUED}) if record.lane == lane and record.id > after)
+        return [copy_of(record) for record in islice(waiting, limit)]
+
+    async def unsettled(self) -> AsyncIterator[list[Record]]:
+        records = [copy_of(record) for record in self._open_ones(UNSETTLED)]
+        for start in range(0, len(records), _CHUNK):
+            yield records[start : start + _CHUNK]
+
+    async def overdue(self, *, accepted_before: Milliseconds, limit: int) -> list[Record]:
+        before = first_id_at(accepted_before)
+        late = (record for record in self._open_ones(AWAITING_RECEIPT) if record.id < before)
+        return [copy_of(record) for record in islice(late, limit)]
+
+    async def expired(self, *, now: Milliseconds, limit: int) -> list[Record]:
+        ended = (record for record in self._open_ones(NOT_YET_SENT) if record.message.expires_at <= now)
+        return [copy_of(record) for record in islice(ended, limit)]
+
+    async def find_attempts(self, carrier: str, carrier_message_ids: Sequence[str]) -> list[Record]:
+        wanted = frozenset(carrier_message_ids)
+        return [copy_of(record) for record in self._newest_first() if has_attempt(record, carrier, wanted)]
+
+    async def client_refs(self, *, since: Milliseconds) -> AsyncIterator[list[tuple[str, str, MessageId]]]:
+        refs = [
+            (message.account, message.client_ref, message.id)
+            for message in (record.message for record in self._records.values())
+            if message.client_ref and message.accepted_at >= since
+        ]
+        for start in range(0, len(refs), _CHUNK):
+            yield refs[start : start + _CHUNK]
+
+    async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
+        newer = sorted((message for message in self._inbound if message.id > after), key=lambda message: message.id)
+        return newer[:limit]
+
+    def _newest_first(self) -> Iterator[Record]:
+        return reversed(self._records.values())
+
+    def _open_ones(self, statuses: Collection[Status]) -> list[Record]:
+        return [record for _, record in sorted(self._open.items()) if record.status in statuses]
+
+    def _next_commit(self) -> Commit:
+        assert self._is_open, "the store is closed"
+        if self._commit is None:
+            loop = asyncio.get_running_loop()
+            self._commit = Commit(loop=loop)
+            loop.call_soon(self._cut)
+        return self._commit
+
+    def _cut(self) -> None:
+        """Take over what was handed over since the last cut, or fail it."""
+        commit, self._commit = self._commit, None
+        if commit is None:
+            return  # closed meanwhile: the cut was made there
+        if self._failure is not None:
+            commit.set_exception(StoreUnavailableError(str(self._failure)))
+            self._drop_handed_over()
+            return
+        for record in (*self._appended.values(), *self._updated.values()):
+            self._keep(copy_of(record))
+        self._updated.clear()
+        self._receipts |= dict.fromkeys(self._new_receipts)
+        for receipt in self._old_receipts:
+            self._receipts.pop(receipt, None)
+        self._inbound += self._new_inbound
+        ids = [*self._appended, *(message.id for message in self._new_inbound)]
+        self._last_id = max(self._last_id, max(ids, default=self._last_id))
+        times = [receipt.at for receipt in self._new_receipts] + [message.at for message in self._new_inbound]
+        self._last_time = max(self._last_time, max(times, default=0))
+        self._drop_handed_over()
+        commit.set_result(None)
+
+    def _keep(self, record: Record) -> None:
+        self._records[record.id] = record
+        self._last_time = max(self._last_time, latest_time(record))
+        if record.status in FINAL:
+            self._open.pop(record.id, None)
+        else:
+            self._open[record.id] = record
+
+    def _drop_handed_over(self) -> None:
+        """Forget what is done or lost. Updates stay: those that failed are written later."""
+        self._appended = {}
+        self._new_receipts = []
+        self._old_receipts = []
+        self._new_inbound = []

@@ -1,0 +1,476 @@
+"""What every store does, whatever it is made of."""
+
+import asyncio
+
+import pytest
+
+from gateway.message import Message, MessageId, Record, Status, first_id_at
+from gateway.store.api import Query, Store, UnmatchedReceipt
+from gateway.store.matching import copy_of
+
+LANE = "cmcc-a/normal"
+
+
+async def list_all(store: Store, query: Query) -> list[Record]:
+    """Every page of a list, one after the other."""
+    found: list[Record] = []
+    cursor = query.before
+    while True:
+        page = await store.find(
+            Query(
+                account=query.account,
+                to=query.to,
+                client_ref=query.client_ref,
+                batch=query.batch,
+                status=query.status,
+                since=query.since,
+                before=cursor,
+                limit=query.limit,
+            )
+        )
+        assert len(page.records) <= query.limit
+        found += page.records
+        if page.cursor is None:
+            return found
+        assert cursor is None or page.cursor < cursor
+        cursor = page.cursor
+
+
+async def gathered(chunks) -> list:
+    return [one async for chunk in chunks for one in chunk]
+
+
+# Writing and reading one.
+
+
+async def test_what_is_appended_is_read_as_it_was(store, samples):
+    records = [
+        samples.record(
+            text='【阳光】"水"\\\n\x00\u2028😀',
+            client_ref="a\"b\\c\x00'd",
+            batch="水费-7",
+            signature="阳光",
+            sender="01",
+            urgent=True,
+            network="cmcc",
+            parts=3,
+            send_at=1,
+            carriers=("cmcc-a", "backup"),
+        ),
+        samples.record(),
+        samples.record(Status.HELD, parts=2),
+        samples.record(Status.SCHEDULED, lane="b/high"),
+    ]
+    await store.append(records)
+    for record in records:
+        assert await store.read(record.id) == copy_of(record)
+
+
+async def test_an_id_that_was_never_appended_is_not_found(store, samples):
+    assert await store.read(MessageId(1)) is None
+    first, missing, last = samples.record(), samples.record(), samples.record()
+    await store.append([first, last])
+    assert await store.read(missing.id) is None
+    assert await store.read(MessageId(last.id + 1)) is None
+    assert await store.read(MessageId(0)) is None
+
+
+async def test_a_commit_of_nothing_is_done(store):
+    await store.append([])
+
+
+async def test_a_record_is_stored_as_it_is_at_the_cut(store, samples):
+    record = samples.record()
+    commit = store.append([record])
+    samples.submit(record, "a1")
+    await commit
+    assert (await store.read(record.id)).status is Status.SUBMITTED
+
+
+async def test_a_change_is_not_stored_before_it_is_handed_over(store, samples):
+    record = samples.record()
+    await store.append([record])
+    samples.enter(record, Status.SENDING)
+    assert (await store.read(record.id)).status is Status.QUEUED
+    await store.update(record)
+    assert await store.read(record.id) == copy_of(record)
+
+
+async def test_two_changes_between_two_cuts_leave_the_last(store, samples):
+    record = samples.record()
+    await store.append([record])
+    store.update(samples.enter(record, Status.SENDING))
+    commit = store.update(samples.submit(record, "a1"))
+    samples.deliver(record)
+    await commit
+    assert await store.read(record.id) == copy_of(record)
+
+
+async def test_appended_and_changed_before_one_cut_is_stored_changed(store, samples):
+    record = samples.record()
+    store.append([record])
+    await store.update(samples.submit(record, "a1"))
+    assert await store.read(record.id) == copy_of(record)
+
+
+async def test_a_copy_that_was_read_can_be_changed_and_handed_over(store, samples):
+    record = samples.record()
+    await store.append([record])
+    copy = await store.read(record.id)
+    samples.enter(copy, Status.CANCELLED)
+    await store.update(copy)
+    assert (await store.read(record.id)).status is Status.CANCELLED
+    assert record.status is Status.QUEUED
+
+
+async def test_many_writers_at_once_all_find_their_records(store, samples):
+    batches = [samples.records(7) for _ in range(30)]
+
+    async def write(batch: list[Record]) -> None:
+        await store.append(batch)
+        for record in batch:
+            await store.update(samples.submit(record, f"id-{record.id}"))
+
+    await asyncio.gather(*(write(batch) for batch in batches))
+    for batch in batches:
+        for record in batch:
+            assert await store.read(record.id) == copy_of(record)
+
+
+async def test_no_failure_while_all_is_well(store, samples):
+    await store.append(samples.records(2))
+    assert store.failure is None
+
+
+# Lists.
+
+
+@pytest.fixture
+async def mixed(store, samples) -> list[Record]:
+    """Twelve records in three accounts, numbers, batches and several states, oldest first."""
+    records = [
+        samples.record(
+            account=("demo", "other", "demo2")[n % 3],
+            to=f"+861380013800{n % 4}",
+            client_ref=f"ref-{n}" if n % 2 else "",
+            batch=("water", "", "power")[n % 3],
+        )
+        for n in range(12)
+    ]
+    for start in range(0, 12, 4):
+        await store.append(records[start : start + 4])
+    for n in (1, 4, 7):
+        await store.update(samples.submit(records[n], f"id-{n}"))
+    for n in (4, 7):
+        await store.update(samples.deliver(records[n]))
+    for n in (2, 11):
+        await store.update(samples.enter(records[n], Status.FAILED))
+    return records
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(since=0),
+        Query(since=0, limit=1),
+        Query(since=0, limit=5),
+        Query(since=0, account="demo"),
+        Query(since=0, account="dem"),
+        Query(since=0, to="+8613800138001"),
+        Query(since=0, to="+8613800138001", limit=1),
+        Query(since=0, to="+8613800138001", account="other"),
+        Query(since=0, client_ref="ref-7"),
+        Query(since=0, client_ref="ref-7", account="demo"),
+        Query(since=0, batch="water", limit=3),
+        Query(since=0, batch="water", to="+8613800138002"),
+        Query(since=0, status=Status.QUEUED, limit=2),
+        Query(since=0, status=Status.SUBMITTED),
+        Query(since=0, status=Status.DELIVERED, limit=1),
+        Query(since=0, status=Status.FAILED, account="demo2"),
+        Query(since=0, status=Status.HELD),
+        Query(since=0, status=Status.DELIVERED, to="+8613800138003"),
+    ],
+)
+async def test_a_list_holds_what_matches_newest_first(store, mixed, query):
+    wanted = [
+        copy_of(record)
+        for record in reversed(mixed)
+        if (not query.account or record.message.account == query.account)
+        and (not query.to or record.message.to == query.to)
+        and (not query.client_ref or record.message.client_ref == query.client_ref)
+        and (not query.batch or record.message.batch == query.batch)
+        and (query.status is None or record.status is query.status)
+    ]
+    assert await list_all(store, query) == wanted
+
+
+async def test_a_list_goes_back_to_its_time_and_no_further(store, mixed):
+    since = mixed[5].message.accepted_at
+    assert await list_all(store, Query(since=since)) == [copy_of(record) for record in reversed(mixed[5:])]
+    assert await list_all(store, Query(since=since, batch="water", limit=1)) == [copy_of(mixed[9]), copy_of(mixed[6])]
+    assert await list_all(store, Query(since=mixed[-1].message.accepted_at + 1)) == []
+
+
+async def test_a_message_that_was_accepted_on_a_slow_clock_is_listed_by_its_time(store, samples):
+    record = samples.record(accepted_at=samples.now - 3_600_000)
+    await store.append([record])
+    assert await list_all(store, Query(since=samples.now - 60_000)) == []
+    assert await list_all(store, Query(since=samples.now - 7_200_000)) == [copy_of(record)]
+
+
+async def test_a_cursor_in_the_past_shows_only_what_is_older(store, mixed):
+    page = await store.find(Query(since=0, before=mixed[3].id))
+    assert page.records == tuple(copy_of(record) for record in reversed(mixed[:3]))
+
+
+async def test_new_messages_do_not_move_a_list_that_is_being_paged(store, samples, mixed):
+    first = await store.find(Query(since=0, limit=5))
+    await store.append(samples.records(3))
+    rest = await list_all(store, Query(since=0, before=first.cursor, limit=5))
+    assert [*first.records, *rest] == [copy_of(record) for record in reversed(mixed)]
+
+
+# Lanes and sweeps.
+
+
+async def test_a_lane_gives_its_queued_records_in_order(store, samples):
+    fast = samples.records(3, lane="a/high")
+    slow = samples.records(4, lane="a/low")
+    await store.append([*fast, *slow])
+    await store.append(more := samples.records(2, lane="a/high"))
+    wanted = [copy_of(record) for record in (*fast, *more)]
+    assert await store.queued("a/high", after=MessageId(0), limit=10) == wanted
+    assert await store.queued("a/high", after=MessageId(0), limit=4) == wanted[:4]
+    assert await store.queued("a/high", after=fast[1].id, limit=2) == wanted[2:4]
+    assert await store.queued("a/high", after=more[1].id, limit=2) == []
+    assert await store.queued("a/normal", after=MessageId(0), limit=10) == []
+
+
+async def test_a_record_leaves_its_lane_when_it_is_sent_and_may_come_back_to_another(store, samples):
+    record = samples.record(lane="a/high")
+    await store.append([record])
+    await store.update(samples.enter(record, Status.SENDING))
+    assert await store.queued("a/high", after=MessageId(0), limit=10) == []
+    record.lane = "b/high"
+    await store.update(samples.enter(record, Status.QUEUED))
+    assert await store.queued("a/high", after=MessageId(0), limit=10) == []
+    assert await store.queued("b/high", after=MessageId(0), limit=10) == [copy_of(record)]
+
+
+@pytest.fixture
+async def one_of_each(store, samples) -> dict[Status, Record]:
+    """A record in every state, appended in the order of the states."""
+    records = {status: samples.record(expires_at=samples.now + 1000) for status in Status}
+    await store.append(list(records.values()))
+    for status, record in records.items():
+        await store.update(samples.enter(record, status))
+    return records
+
+
+async def test_unsettled_is_what_is_open_and_not_queued(store, one_of_each):
+    wanted = (Status.HELD, Status.SCHEDULED, Status.SENDING, Status.IN_DOUBT, Status.SUBMITTED)
+    assert await gathered(store.unsettled()) == [copy_of(one_of_each[status]) for status in wanted]
+
+
+async def test_unsettled_comes_in_chunks_oldest_first(store, samples):
+    records = samples.records(1203)
+    for start in range(0, len(records), 400):
+        await store.append(records[start : start + 400])
+    for n, record in enumerate(records):
+        samples.enter(record, (Status.SENDING, Status.SUBMITTED, Status.IN_DOUBT)[n % 3])
+        commit = store.update(record)
+    await commit
+    chunks = [chunk async for chunk in store.unsettled()]
+    assert len(chunks) > 1
+    assert [record.id for chunk in chunks for record in chunk] == [record.id for record in records]
+
+
+async def test_overdue_is_what_awaits_a_receipt_since_long(store, one_of_each):
+    wanted = [copy_of(one_of_each[status]) for status in (Status.IN_DOUBT, Status.SUBMITTED)]
+    accepted_at = wanted[1].message.accepted_at
+    assert await store.overdue(accepted_before=accepted_at + 1, limit=10) == wanted
+    assert await store.overdue(accepted_before=accepted_at + 1, limit=1) == wanted[:1]
+    assert await store.overdue(accepted_before=accepted_at, limit=10) == wanted[:1]
+    assert await store.overdue(accepted_before=0, limit=10) == []
+
+
+async def test_expired_is_what_was_not_sent_in_its_time(store, one_of_each):
+    wanted = {one_of_each[status].id for status in (Status.QUEUED, Status.SCHEDULED, Status.HELD)}
+    latest = max(one_of_each[status].message.expires_at for status in (Status.QUEUED, Status.SCHEDULED, Status.HELD))
+    found = await store.expired(now=latest, limit=10)
+    assert {record.id for record in found} == wanted
+    assert all(record == copy_of(one_of_each[record.status]) for record in found)
+    assert len(await store.expired(now=latest, limit=2)) == 2
+    assert len(await store.expired(now=latest - 1, limit=10)) == 2
+    assert await store.expired(now=0, limit=10) == []
+
+
+# Receipts.
+
+
+async def test_every_attempt_of_every_part_is_found_by_its_id_also_when_all_is_over(store, samples):
+    _, record, _ = records = samples.records(3, parts=2)
+    await store.append(records)
+    await store.update(samples.submit(record, "first"))
+    await store.update(samples.submit(record, "second", carrier="backup"))
+    await store.update(samples.deliver(record))
+    wanted = [copy_of(record)]
+    assert await store.find_attempts("cmcc-a", ["first"]) == wanted
+    assert await store.find_attempts("cmcc-a", ["first.1"]) == wanted
+    assert await store.find_attempts("backup", ["second"]) == wanted
+    assert await store.find_attempts("backup", ["other", "second.1", "second"]) == wanted
+    assert await store.find_attempts("backup", ["first"]) == []
+    assert await store.find_attempts("cmcc-a", ["firs", "irst", "second", ""]) == []
+    assert await store.find_attempts("cmcc-a", []) == []
+
+
+async def test_a_carrier_that_gives_an_id_again_is_answered_newest_first(store, samples):
+    records = samples.records(5)
+    await store.append(records)
+    for n, record in enumerate(records):
+        await store.update(samples.submit(record, "again" if n % 2 == 0 else f"id-{n}"))
+    found = await store.find_attempts("cmcc-a", ["again", "id-3"])
+    assert found == [copy_of(records[n]) for n in (4, 3, 2, 0)]
+
+
+async def test_an_id_with_odd_characters_is_found(store, samples):
+    odd = "a\"b\\c'd%e_f\x00ü"
+    record = samples.record()
+    await store.append([record])
+    await store.update(samples.submit(record, odd))
+    assert await store.find_attempts("cmcc-a", [odd]) == [copy_of(record)]
+    assert await store.find_attempts("cmcc-a", [odd[:-1]]) == []
+
+
+async def test_a_receipt_that_nothing_matched_is_kept_until_it_is_dropped(shelf, samples):
+    receipts = [samples.receipt(f"id-{n}") for n in range(4)]
+    for receipt in receipts:
+        commit = shelf.store.keep_receipt(receipt)
+    await commit
+    await shelf.reopen()
+    assert shelf.recovered.receipts == tuple(receipts)
+    await shelf.store.drop_receipts(receipts[1:3])
+    await shelf.reopen()
+    assert shelf.recovered.receipts == (receipts[0], receipts[3])
+
+
+async def test_a_receipt_that_is_kept_twice_is_kept_once(shelf, samples):
+    receipt = samples.receipt("id-1")
+    shelf.store.keep_receipt(receipt)
+    await shelf.store.keep_receipt(receipt)
+    await shelf.reopen()
+    assert shelf.recovered.receipts == (receipt,)
+
+
+async def test_a_receipt_that_is_kept_and_dropped_before_one_cut_is_gone(shelf, samples):
+    kept, gone = samples.receipt("id-1"), samples.receipt("id-2")
+    shelf.store.keep_receipt(kept)
+    shelf.store.keep_receipt(gone)
+    await shelf.store.drop_receipts([gone, UnmatchedReceipt("x", "never kept", "", "", 2, "", 0)])
+    await shelf.reopen()
+    assert shelf.recovered.receipts == (kept,)
+
+
+# Inbound messages.
+
+
+async def test_inbound_messages_come_oldest_first_behind_the_cursor(store, samples):
+    messages = [samples.inbound(f"回复 {n}") for n in range(7)]
+    await store.append(samples.records(4))
+    for message in messages:
+        await store.append_inbound(message)
+        await store.append(samples.records(1))
+    assert await store.inbound(after=MessageId(0), limit=100) == messages
+    assert await store.inbound(after=messages[2].id, limit=2) == messages[3:5]
+    assert await store.inbound(after=messages[-1].id, limit=2) == []
+
+
+async def test_an_inbound_message_that_is_handed_over_behind_younger_ones_keeps_its_place(store, samples):
+    early, late = samples.inbound("early"), samples.inbound("late")
+    for _ in range(5):
+        await store.append(samples.records(2))
+    await store.append_inbound(late)
+    await store.append_inbound(early)
+    assert await store.inbound(after=MessageId(0), limit=10) == [early, late]
+
+
+# A start.
+
+
+async def test_an_empty_store_starts_from_nothing(shelf):
+    assert shelf.recovered.last_id == 0
+    assert shelf.recovered.last_time == 0
+    assert dict(shelf.recovered.lanes) == {}
+    assert shelf.recovered.receipts == ()
+
+
+async def test_a_start_says_how_many_wait_in_each_lane(shelf, samples):
+    records = [*samples.records(5, lane="a/high"), *samples.records(4, lane="b/low"), samples.record(Status.HELD)]
+    await shelf.store.append(records)
+    await shelf.store.update(samples.enter(records[0], Status.SENDING))
+    await shelf.store.update(samples.enter(records[6], Status.CANCELLED))
+    await shelf.reopen()
+    assert dict(shelf.recovered.lanes) == {"a/high": 4, "b/low": 3}
+
+
+async def test_a_start_knows_the_last_id_and_the_latest_time(shelf, samples):
+    records = samples.records(6)
+    await shelf.store.append(records)
+    await shelf.store.update(samples.enter(records[0], Status.SENDING))
+    await shelf.reopen()
+    assert (shelf.recovered.last_id, shelf.recovered.last_time) == (records[-1].id, samples.now)
+    inbound = samples.inbound("T")
+    await shelf.store.append_inbound(inbound)
+    await shelf.reopen()
+    assert (shelf.recovered.last_id, shelf.recovered.last_time) == (inbound.id, samples.now)
+    await shelf.store.keep_receipt(samples.receipt("id-1"))
+    await shelf.reopen()
+    assert (shelf.recovered.last_id, shelf.recovered.last_time) == (inbound.id, samples.now)
+
+
+async def test_everything_is_there_after_a_restart(shelf, samples):
+    records = samples.records(11, parts=2, client_ref="r")
+    await shelf.store.append(records[:8])
+    await shelf.store.append(records[8:])
+    for n in (0, 3, 9):
+        await shelf.store.update(samples.submit(records[n], f"id-{n}"))
+    await shelf.store.update(samples.deliver(records[3]))
+    for _ in range(2):
+        store = await shelf.reopen()
+        assert await list_all(store, Query(since=0, limit=4)) == [copy_of(record) for record in reversed(records)]
+        assert await store.find_attempts("cmcc-a", ["id-3", "id-9"]) == [copy_of(records[9]), copy_of(records[3])]
+        assert [record.id for record in await gathered(store.unsettled())] == [records[0].id, records[9].id]
+    await store.append([samples.record()])
+
+
+async def test_closing_writes_what_was_handed_over(shelf, samples):
+    record = samples.record()
+    commit = shelf.store.append([record])
+    await shelf.reopen()
+    assert commit.done()
+    assert await shelf.store.read(record.id) == copy_of(record)
+
+
+async def test_client_refs_of_a_time_are_listed_oldest_first(store, samples):
+    records = [samples.record(account=f"a{n % 2}", client_ref=f"r{n}" if n % 3 else "") for n in range(10)]
+    await store.append(records)
+    since = records[4].message.accepted_at
+    assert await gathered(store.client_refs(since=since)) == [
+        (message.account, message.client_ref, message.id)
+        for message in (record.message for record in records[4:])
+        if message.client_ref
+    ]
+    assert len(await gathered(store.client_refs(since=0))) == 6
+
+
+async def test_ids_of_one_time_bound_a_search(samples):
+    record = samples.record()
+    assert first_id_at(record.message.accepted_at) <= record.id < first_id_at(record.message.accepted_at + 1)
+
+
+def test_a_stored_message_can_be_read_when_fields_have_been_added_at_its_end(samples):
+    import msgspec
+
+    message = samples.record().message
+    longer = [*msgspec.to_builtins(message), "a field of a later version"]
+    assert msgspec.convert(longer, Message) == message
