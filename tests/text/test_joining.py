@@ -1,5 +1,7 @@
 """Inbound parts: any order, twice, late, missing, too many; and headers as others write them."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,6 +129,31 @@ def test_whatever_comes_memory_stays_under_its_limit_and_no_part_is_lost(arrival
     given_out += reassembler.expire(now=1e9)
     assert sum(len(text.text) for text in given_out) == distinct
     assert reassembler.held_octets == 0
+
+
+def test_what_a_reassembler_says_it_holds_is_no_less_than_what_it_takes():
+    reassembler = Reassembler(limit_octets=100_000_000)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for n in range(2_000):
+            one = InboundPart(PartNumber(n % 256, 255, 1), Coding.UCS2, bytes(134))
+            reassembler.add(f"+86138{n:08}", f"1069{n:04}", one, now=float(n) / 1000)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before <= reassembler.held_octets
+
+
+@given(texts, st.data())
+def test_parts_cut_for_sar_come_back_with_the_numbers_that_their_tlvs_carried(text: str, data: st.DataObject):
+    segments = cut(text, reference=0, udh=False)
+    total = len(segments.parts)
+    parts = [
+        InboundPart(PartNumber(0xABCD, total, number), segments.coding, body)
+        for number, body in enumerate(segments.parts, 1)
+    ]
+    assert join(data.draw(st.permutations(parts))) == text
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,14 @@ def test_every_part_keeps_the_limits_and_is_whole_text(text: str, reserve: int, 
     assert "".join(decode(body, coding) for body in bodies) == text
 
 
+@given(st.text(alphabet=st.characters(max_codepoint=0xFF), max_size=600), st.booleans())
+def test_latin_1_text_is_counted_cut_and_read_as_octets(text: str, wide: bool):
+    segments = cut(text, reference=0, coding=Coding.LATIN1, wide_reference=wide, udh=False)
+    assert len(segments.parts) == count_parts(text, coding=Coding.LATIN1, wide_reference=wide)
+    assert all(len(part) <= (133 if wide else 134) for part in segments.parts) or len(text) <= 140
+    assert "".join(decode(part, Coding.LATIN1) for part in segments.parts) == text
+
+
 @given(texts)
 def test_no_part_could_have_taken_the_next_character(text: str):
     coding = choose_coding(text)
