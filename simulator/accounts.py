@@ -1,0 +1,87 @@
+"""An account: its binds, its message ids, and the deliver_sm that wait for a bind of its to take them."""
+
+from collections import deque
+
+from simulator.binds import Bind
+from simulator.ids import FIRST_NUMBER, read
+from simulator.messages import Delivery, Message
+from simulator.settings import Account as AccountSettings
+from simulator.settings import Rate
+from simulator.throttle import Throttle
+
+
+class Account:
+    """What the simulator knows of one account while it runs."""
+
+    def __init__(self, settings: AccountSettings, rate: Rate, *, messages_limit: int) -> None:
+        self.settings = settings
+        self.binds: list[Bind] = []
+        self.waiting: deque[Delivery] = deque()  # due, and no bind has taken them
+        self._messages: list[Message | None] = [None] * messages_limit  # the newest, each where its number says
+        self._next_number = FIRST_NUMBER
+        self._binds_so_far = 0
+        self._turn = 0
+        self.limit(rate)
+
+    def limit(self, rate: Rate) -> None:
+        """Hold the account to another rate from now on."""
+        self.throttle = Throttle(rate.segments_per_second, rate.burst_seconds)
+
+    @property
+    def next_number(self) -> int:
+        """What the id of the next message is made of."""
+        return self._next_number
+
+    def keep(self, message: Message) -> None:
+        """Remember a message in the place of an older one; it has taken `next_number`."""
+        assert message.number == self._next_number
+        self._next_number += 1
+        self._messages[message.number % len(self._messages)] = message
+
+    def find(self, message_id: str) -> Message | None:
+        """Return the message with this id, if it is still remembered."""
+        number = read(message_id)
+        if number is None:
+            return None
+        message = self._messages[number % len(self._messages)]
+        return message if message is not None and message.number == number else None
+
+    def forget(self) -> None:
+        """Forget every message, and what waits; ids go on."""
+        self.waiting.clear()
+        self._messages = [None] * len(self._messages)
+
+    def add(self, bind: Bind) -> str:
+        """Count a bind in, and return its name."""
+        self._binds_so_far += 1
+        self.binds.append(bind)
+        return f"{self.settings.system_id}-{self._binds_so_far}"
+
+    def remove(self, bind: Bind) -> None:
+        """Forget a bind that has ended; one that is not here is no error."""
+        bind.can_receive = False
+        if bind in self.binds:
+            self.binds.remove(bind)
+
+    @property
+    def can_receive(self) -> bool:
+        """Whether some bind takes deliver_sm, now or when its window has room."""
+        return any(bind.can_receive for bind in self.binds)
+
+    def receiver_of(self, delivery: Delivery) -> Bind | None:
+        """Return the bind that can take `delivery` now and suits it best: its own, or with `elsewhere` any but that."""
+        own = delivery.bind
+        if own is not None and not delivery.elsewhere and own.can_receive and own.link.window_free > 0:
+            return own
+        binds = self.binds
+        count = len(binds)
+        start = self._turn = self._turn + 1
+        usable = (
+            bind
+            for bind in (binds[(start + offset) % count] for offset in range(count))
+            if bind.can_receive and bind is not own and bind.link.window_free > 0
+        )
+        other = next(usable, None)
+        if other is None and own is not None and own.can_receive and own.link.window_free > 0:
+            return own
+        return other

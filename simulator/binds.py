@@ -1,0 +1,121 @@
+"""One connection to the simulator: what it may do, and how its PDUs get into the journal."""
+
+from typing import Final, Protocol
+
+from gateway.smpp import Body, GenericNack, Pdu
+from simulator.journal import Entry, Journal
+from simulator.settings import Mode
+
+
+class Link(Protocol):
+    """What the simulator asks of a connection; `FaultyConnection` is one."""
+
+    @property
+    def window_free(self) -> int:
+        """How many requests may be sent now."""
+
+    def send(self, body: Body, context: object = None) -> int:
+        """Send a request and return its sequence number."""
+
+    def respond(self, request: Pdu, body: Body, *, command_status: int = 0) -> None:
+        """Answer a request."""
+
+    def inject(self, data: bytes) -> None:
+        """Write octets that are no PDU of the session."""
+
+    def reset(self) -> None:
+        """Reset the connection as a crashed peer does."""
+
+    def pause_reading(self) -> None:
+        """Leave what the peer writes in the socket."""
+
+    def resume_reading(self) -> None:
+        """Read again."""
+
+
+class Bind:
+    """A connection, from its first octet to its last; `system_id` and `mode` are those it has bound with."""
+
+    __slots__ = ("_journal", "can_receive", "is_over", "is_paused", "link", "mode", "name", "system_id", "unanswered")
+
+    def __init__(self, link: Link, name: str, journal: Journal) -> None:
+        self.link: Final = link
+        self.name = name
+        self.system_id = ""
+        self.mode: Mode | None = None
+        self.can_receive = False
+        self.is_over = False  # nothing more is read from it or written to it
+        self.unanswered = 0  # submits that wait for their answer
+        self.is_paused = False
+        self._journal = journal
+
+    def open(self, name: str, system_id: str, mode: Mode) -> None:
+        """Take the name and the rights of a bind that was accepted."""
+        self.name = name
+        self.system_id = system_id
+        self.mode = mode
+        self.can_receive = mode is not Mode.TRANSMITTER
+
+    def note(self, at: float, *, incoming: bool, pdu: Pdu, phone: str = "") -> None:
+        """Put a PDU into the journal."""
+        entry = Entry(
+            at,
+            incoming,
+            self.name,
+            self.system_id,
+            pdu.command_id,
+            pdu.command_status,
+            pdu.sequence_number,
+            phone,
+            pdu.body,
+        )
+        self._journal.record(entry)
+
+    def note_header(
+        self, at: float, *, incoming: bool, command_id: int, command_status: int = 0, sequence_number: int = 0
+    ) -> None:
+        """Put a PDU of which only the header is known into the journal."""
+        entry = Entry(at, incoming, self.name, self.system_id, command_id, command_status, sequence_number, "", None)
+        self._journal.record(entry)
+
+    def send(self, body: Body, at: float, *, phone: str = "", context: object = None) -> None:
+        """Send a request, whose answer comes back with `context`."""
+        number = self.link.send(body, context)
+        self._journal.record(Entry(at, False, self.name, self.system_id, body.command_id, 0, number, phone, body))
+
+    def answer(self, request: Pdu, response: Body, at: float, *, command_status: int = 0, phone: str = "") -> None:
+        """Answer a request; a refusal takes the body that its answer would have had."""
+        self.link.respond(request, response, command_status=command_status)
+        entry = Entry(
+            at,
+            False,
+            self.name,
+            self.system_id,
+            response.command_id,
+            command_status,
+            request.sequence_number,
+            phone,
+            None if command_status and response.bare_when_refused else response,
+        )
+        self._journal.record(entry)
+
+    def nack(self, request: Pdu, at: float, command_status: int) -> None:
+        """Refuse a request with a generic_nack."""
+        self.answer(request, GenericNack(), at, command_status=command_status)
+
+    def end(self) -> None:
+        """Take no more part in anything."""
+        self.is_over = True
+        self.can_receive = False
+
+    def pause(self) -> None:
+        """Stop reading."""
+        if not self.is_paused:
+            self.is_paused = True
+            self.link.pause_reading()
+
+    def resume(self) -> None:
+        """Read again, if it was paused."""
+        if self.is_paused:
+            self.is_paused = False
+            self.link.resume_reading()

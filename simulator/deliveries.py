@@ -1,0 +1,127 @@
+"""Getting each deliver_sm to a client: when it is due, on a bind that has room, and again until it is taken."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.smpp import CommandStatus
+from simulator.accounts import Account
+from simulator.agenda import Agenda
+from simulator.messages import Delivery
+from simulator.receipts import make_receipt, spell_state
+from simulator.settings import Receipts
+
+# What a client says that is short of room, not of will: the deliver_sm comes again. Any other refusal is its last word.
+_PASSING: Final = frozenset(
+    {
+        CommandStatus.ESME_RX_T_APPN,
+        CommandStatus.ESME_RTHROTTLED,
+        CommandStatus.ESME_RMSGQFUL,
+        CommandStatus.ESME_RSYSERR,
+    }
+)
+
+
+class Deliveries:
+    """Every deliver_sm from the time it is thought of to the time it is taken, or given up.
+
+    `now` is a monotonic time; with `epoch_seconds` added it is Unix time.
+    """
+
+    def __init__(self, accounts: Mapping[str, Account], receipts: Receipts, *, epoch_seconds: float) -> None:
+        self.receipts = receipts
+        self.sent: Counter[str] = Counter()  # receipts by stat, and inbound messages, each counted once
+        self.results: Counter[str] = Counter()  # what became of them: acknowledged, sent again, given up
+        self._accounts = accounts
+        self._epoch_seconds = epoch_seconds
+        self._agenda: Agenda[Delivery] = Agenda()
+        self._waiting = 0  # due, and no bind could take them
+        self._in_flight = 0
+        self._generation = 0
+
+    def __len__(self) -> int:
+        """Return how many there are that are not taken yet."""
+        return len(self._agenda) + self._waiting + self._in_flight
+
+    @property
+    def waiting(self) -> int:
+        """How many are due, and no bind could take them."""
+        return self._waiting
+
+    @property
+    def next_due(self) -> float | None:
+        """When there is something to do next."""
+        return self._agenda.next_due
+
+    def schedule(self, delivery: Delivery, *, due: float) -> None:
+        """Deliver at `due`."""
+        delivery.generation = self._generation
+        self._agenda.add(delivery, due=due)
+
+    def work(self, *, now: float) -> None:
+        """Deliver what is due."""
+        for delivery in self._agenda.take(now=now):
+            self.deliver(delivery, now=now)
+
+    def deliver(self, delivery: Delivery, *, now: float) -> None:
+        """Send a delivery if a bind can take it, after those of its account that wait already; else let it wait."""
+        delivery.generation = self._generation
+        account = self._accounts[delivery.system_id]
+        if account.waiting or not self._send(account, delivery, now):
+            account.waiting.append(delivery)
+            self._waiting += 1
+            self.drain(account, now=now)
+
+    def drain(self, account: Account, *, now: float) -> None:
+        """Send what waits, in order, as far as the account's binds have room."""
+        while account.waiting and self._send(account, account.waiting[0], now):
+            account.waiting.popleft()
+            self._waiting -= 1
+
+    def settle(self, delivery: Delivery, command_status: int, *, now: float) -> None:
+        """Take the client's answer: done, or once more, or refused for good."""
+        self._in_flight -= 1
+        if delivery.generation != self._generation:
+            return
+        if command_status == CommandStatus.ESME_ROK:
+            self.results["acknowledged"] += 1
+        elif command_status in _PASSING:
+            self._retry(delivery, now)
+        else:
+            self.results["refused"] += 1
+
+    def miss(self, delivery: Delivery, *, now: float) -> None:
+        """Take it that no answer came: once more."""
+        self._in_flight -= 1
+        if delivery.generation == self._generation:
+            self._retry(delivery, now)
+
+    def clear(self) -> None:
+        """Forget everything; answers to what is in flight will mean nothing."""
+        self._generation += 1
+        self._agenda.clear()
+        self._waiting = 0
+        self.sent.clear()
+        self.results.clear()
+
+    def _retry(self, delivery: Delivery, now: float) -> None:
+        if delivery.retries >= self.receipts.retries:
+            self.results["given up"] += 1
+            return
+        delivery.retries += 1
+        self.schedule(delivery, due=now + self.receipts.retry_seconds)
+
+    def _send(self, account: Account, delivery: Delivery, now: float) -> bool:
+        bind = account.receiver_of(delivery)
+        if bind is None:
+            return False
+        at = self._epoch_seconds + now
+        if delivery.body is None:
+            assert delivery.message is not None, "what is no receipt brings its body"
+            delivery.body = make_receipt(delivery.message, self.receipts, at, is_intermediate=delivery.is_intermediate)
+            self.sent[spell_state(delivery.message, is_intermediate=delivery.is_intermediate)] += 1
+        bind.send(delivery.body, at, phone=delivery.phone, context=delivery)
+        self._in_flight += 1
+        if delivery.retries:
+            self.results["sent again"] += 1
+        return True

@@ -1,0 +1,157 @@
+"""What went over every connection: the newest PDUs in full, and a count of all of them.
+
+Recording is on the path of every message, so it keeps what is at hand and renders when asked.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from gateway.smpp import Body, CommandId, CommandStatus, EsmClass
+from gateway.text import Coding, decode, split_header
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One PDU, seen from the simulator. `at` is Unix time.
+
+    `phone` is the subscriber that it, or the request that it answers, is about. `body` is None where only a header went
+    over the wire.
+    """
+
+    at: float
+    incoming: bool
+    bind: str
+    system_id: str
+    command_id: int
+    command_status: int
+    sequence_number: int
+    phone: str
+    body: Body | None
+
+
+_COMMAND_NAMES: Final = {int(command): command.name.lower() for command in CommandId}
+_STATUS_NAMES: Final = {int(status): status.name for status in CommandStatus}
+_CODINGS: Final = {int(coding): coding for coding in Coding}
+_MESSAGE_FIELDS: Final = {
+    "source_addr": "from",
+    "destination_addr": "to",
+    "esm_class": "esm_class",
+    "data_coding": "data_coding",
+    "registered_delivery": "registered_delivery",
+}
+
+
+class Journal:
+    """The newest `limit` entries, oldest first, and how many there were of each kind since the last `clear`."""
+
+    def __init__(self, limit: int) -> None:
+        self._entries: deque[Entry] = deque(maxlen=limit)
+        self._counts: Counter[tuple[bool, int, int]] = Counter()
+        self._recorded = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+    def record(self, entry: Entry) -> None:
+        """Keep `entry`, and drop the oldest one where there is no room."""
+        self._recorded += 1
+        self._counts[entry.incoming, entry.command_id, entry.command_status] += 1
+        self._entries.append(entry)
+
+    @property
+    def dropped(self) -> int:
+        """How many entries are no longer here."""
+        return self._recorded - len(self._entries)
+
+    def snapshot(self) -> list[tuple[int, Entry]]:
+        """Return the entries with their numbers, which count from 1 and go on when entries are dropped."""
+        return list(enumerate(self._entries, self.dropped + 1))
+
+    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Return how many PDUs went, by direction, command and status."""
+        counts: dict[str, dict[str, dict[str, int]]] = {"in": {}, "out": {}}
+        for (incoming, command_id, status), count in sorted(self._counts.items()):
+            by_command = counts["in" if incoming else "out"]
+            by_command.setdefault(name_command(command_id), {})[name_status(status)] = count
+        return counts
+
+    def clear(self) -> None:
+        """Forget every entry and every count."""
+        self._entries.clear()
+        self._counts.clear()
+        self._recorded = 0
+
+
+def name_command(command_id: int) -> str:
+    """Return the name of a command as the specification spells it, or its number in hex."""
+    return _COMMAND_NAMES.get(command_id) or f"0x{command_id:08x}"
+
+
+def name_status(status: int) -> str:
+    """Return the name of a command_status as the specification spells it, or its number in hex."""
+    return _STATUS_NAMES.get(status) or f"0x{status:08x}"
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries are wanted; what is not said matches all. `since` is Unix time, `after` the number of an entry."""
+
+    phone: str | None = None
+    since: float = 0.0
+    after: int = 0
+    command: str | None = None
+    bind: str | None = None
+
+    def matches(self, number: int, entry: Entry) -> bool:
+        """Say whether an entry is wanted. A leading + of a number counts for nothing."""
+        return (
+            entry.at >= self.since
+            and number > self.after
+            and (self.phone is None or entry.phone.removeprefix("+") == self.phone.removeprefix("+"))
+            and (self.command is None or name_command(entry.command_id) == self.command)
+            and (self.bind is None or entry.bind == self.bind)
+        )
+
+
+def render(entry: Entry, *, number: int, with_text: bool = False) -> dict[str, Any]:
+    """Return an entry as JSON has it: names for numbers, hex for octets; with `with_text` the text as well."""
+    line: dict[str, Any] = {
+        "n": number,
+        "at": datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="microseconds"),
+        "direction": "in" if entry.incoming else "out",
+        "bind": entry.bind,
+        "system_id": entry.system_id,
+        "command": name_command(entry.command_id),
+        "status": name_status(entry.command_status),
+        "sequence": entry.sequence_number,
+    }
+    if entry.phone:
+        line["phone"] = entry.phone
+    body = entry.body
+    if body is None:
+        return line
+    if message_id := getattr(body, "message_id", ""):
+        line["message_id"] = message_id
+    if hasattr(body, "short_message"):
+        line |= {name: getattr(body, field) for field, name in _MESSAGE_FIELDS.items()}
+        line |= _content(body, with_text=with_text)
+    if tlvs := getattr(body, "tlvs", ()):
+        line["tlvs"] = {f"0x{tlv.tag:04x}": tlv.value.hex() for tlv in tlvs}
+    return line
+
+
+def _content(body: Any, *, with_text: bool) -> dict[str, Any]:
+    content: dict[str, Any] = {"short_message": body.short_message.hex()}
+    data = body.short_message
+    if body.esm_class & EsmClass.UDHI:
+        place, data = split_header(data)
+        if place is not None:
+            content["part"] = {"reference": place.reference, "total": place.total, "number": place.number}
+    if with_text:
+        content["text"] = decode(data, _CODINGS.get(body.data_coding, Coding.LATIN1))
+    return content

@@ -1,0 +1,55 @@
+"""What the simulator knows of a message that it accepted, and of what is on its way to a client."""
+
+import msgspec
+
+from gateway.smpp import Body, DeliverSm, MessageState, Pdu, SubmitSm
+from simulator.binds import Bind
+from simulator.outcomes import Outcome
+
+
+class Message(msgspec.Struct, gc=False):
+    """One accepted submit_sm; `number` is what its id is made of, unique in its account.
+
+    Times are Unix times; `final_at` is when it reaches `final_state`.
+    """
+
+    submit: SubmitSm
+    number: int
+    outcome: Outcome
+    accepted_at: float
+    final_at: float
+    final_state: MessageState
+
+    def state_at(self, at: float) -> MessageState:
+        """Return the state of the message at a time."""
+        return self.final_state if at >= self.final_at else MessageState.ENROUTE
+
+
+class Delivery(msgspec.Struct):
+    """One deliver_sm that a client of account `system_id` is to take: a receipt of `message`, or an inbound message.
+
+    `body` of a receipt is made when it is first sent. `bind` is the one that it should go to if it can; with
+    `elsewhere` any other one of the account is better. `retries` counts how often it came again. One of an older
+    `generation` than the present is of before a reset, and nobody waits for it any more.
+    """
+
+    system_id: str
+    phone: str
+    body: DeliverSm | None = None
+    message: Message | None = None
+    is_intermediate: bool = False
+    bind: Bind | None = None
+    elsewhere: bool = False
+    retries: int = 0
+    generation: int = 0
+
+
+class Reply(msgspec.Struct):
+    """The answer to a submit_sm; with `garbage` octets that are no PDU follow it."""
+
+    bind: Bind
+    request: Pdu
+    response: Body
+    command_status: int
+    phone: str
+    garbage: bool = False

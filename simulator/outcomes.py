@@ -1,0 +1,162 @@
+"""What becomes of a submit: a table of numbers that ask for something special, and chance for the rest. Pure."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Annotated, Final
+
+import msgspec
+
+from gateway.smpp import CommandStatus, MessageState
+from simulator.checking import BrokenRule
+from simulator.dice import Roll
+
+
+class Answer(Enum):
+    """What the sender sees of its submit_sm; everything but IGNORED processes the message."""
+
+    NORMAL = "answered"
+    AFTER_RECEIPT = "answered after the receipt"
+    IGNORED = "not answered and not processed"
+    LOST = "processed, and its answer lost"
+    RESET = "processed, and the connection reset before the answer"
+    GARBAGE = "answered, and octets that are no PDU after the answer"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one submit.
+
+    `refusal` is the command_status of its answer; when that is not 0 there is nothing else. `copies` is how often the
+    receipt comes, and `delay_seconds` None takes the delay that the scenario has.
+    """
+
+    refusal: int = CommandStatus.ESME_ROK
+    answer: Answer = Answer.NORMAL
+    state: MessageState = MessageState.DELIVERED
+    error: str = "000"
+    intermediate: bool = False
+    delay_seconds: float | None = None
+    copies: int = 1
+    altered_id: bool = False
+    other_bind: bool = False
+
+
+class Special(msgspec.Struct, frozen=True, kw_only=True):
+    """What a number asks for: `first` for the first submit of a content to it, `then` for the later ones."""
+
+    meaning: str
+    then: Outcome
+    first: Outcome | None = None
+
+
+DELIVERED: Final = Outcome()
+
+# By stat, as receipts spell the final states (SMPP 3.4, appendix B), with the error code that goes with it here.
+BY_STAT: Final[Mapping[str, Outcome]] = {
+    "DELIVRD": DELIVERED,
+    "UNDELIV": Outcome(state=MessageState.UNDELIVERABLE, error="001"),
+    "EXPIRED": Outcome(state=MessageState.EXPIRED, error="002"),
+    "DELETED": Outcome(state=MessageState.DELETED, error="003"),
+    "REJECTD": Outcome(state=MessageState.REJECTED, error="004"),
+    "UNKNOWN": Outcome(state=MessageState.UNKNOWN, error="005"),
+    "NONE": Outcome(copies=0),
+}
+
+
+def _always(meaning: str, outcome: Outcome) -> Special:
+    return Special(meaning=meaning, then=outcome)
+
+
+def _once(meaning: str, outcome: Outcome) -> Special:
+    return Special(meaning=meaning, first=outcome, then=DELIVERED)
+
+
+# By the last four digits. 0020 to 0099 are kept for later ones; until then they are delivered.
+SPECIAL: Final[Mapping[str, Special]] = {
+    "0000": _always("receipt DELIVRD at once", Outcome(delay_seconds=0.0)),
+    "0001": _always("receipt UNDELIV, err 001", BY_STAT["UNDELIV"]),
+    "0002": _always("receipt EXPIRED, err 002", BY_STAT["EXPIRED"]),
+    "0003": _always("receipt DELETED, err 003", BY_STAT["DELETED"]),
+    "0004": _always("receipt REJECTD, err 004", BY_STAT["REJECTD"]),
+    "0005": _always("receipt UNKNOWN, err 005", BY_STAT["UNKNOWN"]),
+    "0006": _always("accepted, and no receipt ever", BY_STAT["NONE"]),
+    "0007": _always("receipt ENROUTE, then DELIVRD", Outcome(intermediate=True)),
+    "0008": _always(
+        "the receipt comes before the submit_sm_resp", Outcome(answer=Answer.AFTER_RECEIPT, delay_seconds=0.0)
+    ),
+    "0009": _always("the receipt comes twice", Outcome(copies=2)),
+    "0010": _always("refused every time, ESME_RINVDSTADR", Outcome(refusal=CommandStatus.ESME_RINVDSTADR)),
+    "0011": _once("the first is refused, ESME_RTHROTTLED", Outcome(refusal=CommandStatus.ESME_RTHROTTLED)),
+    "0012": _once("the first is refused, ESME_RMSGQFUL", Outcome(refusal=CommandStatus.ESME_RMSGQFUL)),
+    "0013": _once("the first is refused, ESME_RSYSERR", Outcome(refusal=CommandStatus.ESME_RSYSERR)),
+    "0014": _once("the first is neither answered nor processed", Outcome(answer=Answer.IGNORED)),
+    "0015": _once("the first is processed and gets its receipt, its answer is lost", Outcome(answer=Answer.LOST)),
+    "0016": _once(
+        "the connection is reset when the first is processed, before its answer", Outcome(answer=Answer.RESET)
+    ),
+    "0017": _once("after the answer to the first come octets that are no PDU", Outcome(answer=Answer.GARBAGE)),
+    "0018": _always("the receipt spells the message id in another case, with leading zeros", Outcome(altered_id=True)),
+    "0019": _always("the receipt comes on another bind of the account, when there is one", Outcome(other_bind=True)),
+    "0020": _always("receipt DELIVRD 5 seconds after the submit", Outcome(delay_seconds=5.0)),
+}
+
+
+def is_special(destination: str) -> bool:
+    """Say whether `destination` asks for its outcome: it ends in 0000 to 0099."""
+    return destination[-4:-2] == "00" and destination[-2:].isdecimal()
+
+
+def special_outcome(destination: str, turn: int) -> Outcome:
+    """Return what the number asks for, at the `turn`-th submit (from 1) of the same content to it."""
+    special = SPECIAL.get(destination[-4:])
+    if special is None:
+        return DELIVERED
+    return special.first if turn == 1 and special.first is not None else special.then
+
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class Chances(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the numbers fare that ask for nothing: shares of all, 0 to 1.
+
+    `mix` is by stat of the receipt, NONE for no receipt; what it leaves to 1 is DELIVRD. `errors` is by name of
+    command_status; what it leaves to 1 is accepted. With `special_numbers` off all numbers are of this kind.
+    """
+
+    special_numbers: bool = True
+    mix: dict[str, Share] = {}
+    errors: dict[str, Share] = {}
+
+    def __post_init__(self) -> None:
+        _check_shares("mix", self.mix, BY_STAT)
+        _check_shares("errors", self.errors, CommandStatus.__members__)
+
+    @property
+    def are_certain(self) -> bool:
+        """Whether nothing is left to chance, and everything is delivered."""
+        return not self.mix and not self.errors
+
+    def outcome(self, roll: Roll) -> Outcome:
+        """Return what becomes of a submit with these rolls."""
+        status = _pick(self.errors, roll.error)
+        if status is not None:
+            return Outcome(refusal=CommandStatus[status])
+        stat = _pick(self.mix, roll.outcome)
+        return DELIVERED if stat is None else BY_STAT[stat]
+
+
+def _check_shares(field: str, shares: Mapping[str, float], known: Mapping[str, object]) -> None:
+    for name in shares:
+        if name not in known:
+            raise BrokenRule(f"{field}.{name}", f"unknown; known here are {', '.join(known)}")
+    if sum(shares.values()) > 1:
+        raise BrokenRule(field, "must be shares that add up to at most 1")
+
+
+def _pick(shares: Mapping[str, float], chance: float) -> str | None:
+    """Return the name whose part of the line from 0 to 1 has `chance` on it; None past the last one."""
+    for name, share in shares.items():
+        chance -= share
+        if chance < 0:
+            return name
+    return None

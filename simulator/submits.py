@@ -1,0 +1,69 @@
+"""What is decided of a submit_sm: how it is answered, what becomes of it, and which receipts it wants. Pure."""
+
+from gateway.smpp import CommandStatus, EsmClass, MessageState, RegisteredDelivery, SubmitSm, TlvTag, find_tlv
+from gateway.text import split_header
+from simulator.dice import Dice, Roll, Turns
+from simulator.outcomes import DELIVERED, Chances, Outcome, is_special, special_outcome
+
+_SUCCESS = frozenset({MessageState.DELIVERED})
+
+
+class Decisions:
+    """Decides each submit by seed, destination and the how-manieth submit it is, and by nothing else."""
+
+    def __init__(self, seed: int, chances: Chances, *, destinations_limit: int) -> None:
+        self._dice = Dice(seed)
+        self._turns = Turns(destinations_limit)
+        self._special_turns = Turns(destinations_limit)
+        self.take_chances(chances)
+
+    def take_chances(self, chances: Chances) -> None:
+        """Decide by these from now on."""
+        self._chances = chances
+        self._all_delivered = chances.are_certain
+
+    def forget(self) -> None:
+        """Begin every count of submits again."""
+        self._turns.clear()
+        self._special_turns.clear()
+
+    def decide(self, submit: SubmitSm) -> tuple[Outcome, Roll]:
+        """Return what becomes of a submit, and the chances for the rest of what is to be decided of it."""
+        destination = submit.destination_addr
+        roll = self._dice.roll(destination, self._turns.next(destination))
+        if not destination:
+            return Outcome(refusal=CommandStatus.ESME_RINVDSTADR), roll
+        if self._chances.special_numbers and is_special(destination):
+            turn = self._special_turns.next((destination, _content(submit)))
+            return special_outcome(destination, turn), roll
+        return DELIVERED if self._all_delivered else self._chances.outcome(roll), roll
+
+
+def wants_receipt(registered_delivery: int, state: MessageState) -> bool:
+    """Say whether a submit wants to hear of a final state. SMPP 3.4, section 5.2.17; success only is of 5.0."""
+    match registered_delivery & 0x03:
+        case RegisteredDelivery.RECEIPT:
+            return True
+        case RegisteredDelivery.RECEIPT_ON_FAILURE:
+            return state not in _SUCCESS
+        case RegisteredDelivery.RECEIPT_ON_SUCCESS:
+            return state in _SUCCESS
+        case _:
+            return False
+
+
+def wants_intermediate(registered_delivery: int, outcome: Outcome) -> bool:
+    """Say whether a submit hears of the state on the way: it asked to, or its number asks for it, and it is to hear."""
+    if outcome.intermediate and registered_delivery & 0x03:
+        return True
+    return bool(registered_delivery & RegisteredDelivery.INTERMEDIATE_NOTIFICATION)
+
+
+def _content(submit: SubmitSm) -> object:
+    """Return what tells one content from another: text and part, but not the reference, which a new try may change."""
+    text = submit.short_message or find_tlv(submit.tlvs, TlvTag.MESSAGE_PAYLOAD)
+    if submit.esm_class & EsmClass.UDHI:
+        place, body = split_header(submit.short_message)
+        if place is not None:
+            return place.number, body
+    return find_tlv(submit.tlvs, TlvTag.SAR_SEGMENT_SEQNUM), text
