@@ -86,6 +86,8 @@ class Intake:
         valid_for_seconds: Mapping[Category, int],
         on_accepted: Callable[[Sequence[Record]], None],
         clock: Callable[[], Milliseconds],
+        on_refused: Callable[[str, Category, Reason], None] = lambda *_: None,
+        is_up: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._pipeline = pipeline
         self._router = router
@@ -93,7 +95,9 @@ class Intake:
         self._ids = ids
         self._refs = refs
         self._valid_for_seconds = valid_for_seconds
+        self._is_up = is_up
         self._on_accepted = on_accepted
+        self._on_refused = on_refused
         self._clock = clock
         # Messages with a client_ref whose commit is under way: a repeat may only be answered once it is done.
         self._uncommitted: dict[MessageId, tuple[Record, Commit]] = {}
@@ -117,7 +121,11 @@ class Intake:
                 decisions[first:last] = [
                     _UNAVAILABLE if type(decision) is Accepted else decision for decision in decisions[first:last]
                 ]
-        return [await self._answer_repeat(account, d) if isinstance(d, _Repeat) else d for d in decisions]
+        answers = [await self._answer_repeat(account, d) if isinstance(d, _Repeat) else d for d in decisions]
+        for draft, answer in zip(drafts, answers, strict=True):
+            if type(answer) is Refusal:
+                self._on_refused(account.name, draft.category, answer.reason)
+        return answers
 
     def _decide(self, account: Account, draft: Draft) -> Decision | _Repeat:
         """One message, in one step: nothing else runs between its decision and its place in the commit."""
@@ -167,7 +175,8 @@ class Intake:
             carriers=carriers,
         )
         status = Status.QUEUED if send_at is None else Status.SCHEDULED
-        return new_record(message, status, lane=lane_name(carriers[0], priority))
+        first = next((carrier for carrier in carriers if self._is_up(carrier)), carriers[0])
+        return new_record(message, status, lane=lane_name(first, priority))
 
     def _append(self, records: list[Record]) -> Commit:
         commit = self._store.append(records)

@@ -13,7 +13,7 @@ MAINLAND_MAXIMUM_CHARACTERS: Final = 500
 MAXIMUM_CHARACTERS: Final = 1_600
 
 # Control characters but line breaks and tabs, and halves of surrogate pairs: no handset shows them.
-_UNSENDABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\ud800-\udfff]")
+_UNSENDABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class ContentStage:

@@ -1,0 +1,272 @@
+"""The gateway as a whole: builds every part, joins them, runs until told to stop, and drains.
+
+Start: the store, then what was left open, then the API, then the binds. Stop: the other way round.
+"""
+
+import asyncio
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from gateway.config import Config, load_plan
+from gateway.config_errors import ConfigError
+from gateway.delivery.binds import Bind
+from gateway.delivery.carriers import Carrier, Shared
+from gateway.delivery.delivery import Delivery
+from gateway.delivery.durable import AfterCommit
+from gateway.delivery.live import Live
+from gateway.http.keys import Keys
+from gateway.http.operations import BindView, CarrierView
+from gateway.http.server import HttpServer
+from gateway.intake import Intake
+from gateway.message import IdSource, Milliseconds, Priority, Record
+from gateway.metrics import Metrics, Sample
+from gateway.numbers import Network
+from gateway.policy.content import ContentStage
+from gateway.policy.number import NumberStage
+from gateway.policy.pipeline import Pipeline
+from gateway.policy.signature import SignatureStage
+from gateway.refs import ClientRefs
+from gateway.routing.router import CarrierReach, Router
+from gateway.store.api import Store
+from gateway.store.sqlite import SqliteStore
+
+VERSION: Final = "0.1.0"
+
+# The writer thread needs the GIL for moments between statements; with the default of 5 ms it waits that long each time.
+SWITCH_INTERVAL_SECONDS: Final = 0.0002
+LAG_LOOK_SECONDS: Final = 0.25
+
+log = structlog.get_logger(__name__)
+
+
+class Gateway:
+    """One running gateway: what the API asks of it beside messages."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._plan = load_plan(config)
+        self._metrics = Metrics()
+        self._store: Store = SqliteStore(config.store, observe_commit=self._metrics.commit_seconds.observe)
+        self._delivery: Delivery | None = None
+        self._ready = False
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._stop.set()
+
+    async def run(self, on_ready: Callable[[str], None] = lambda _: None) -> None:
+        """Start, run until `stop`, drain. Raises ConfigError, StoreError, or OSError when the port is taken."""
+        recovered = await self._store.open()
+        try:
+            ids = IdSource(node=self._config.node.number, last=recovered.last_id)
+            self._delivery = delivery = Delivery(
+                self._config.carrier, self._shared(), recovered, lambda: ids.next(wall_clock())
+            )
+            refs = await self._load_refs()
+            await delivery.recover()
+            server = self._server(self._intake(delivery, ids, refs))
+            await server.start()
+            self._add_gauges(delivery, refs)
+            self._ready = True
+            host, port = server.address
+            log.info("the gateway is ready", listen=f"{host}:{port}", carriers=len(delivery.carriers))
+            on_ready(f"{host}:{port}")
+            await self._run_until_stopped(delivery, server)
+        finally:
+            self._ready = False
+            await self._store.close()
+
+    # --- what the API asks -------------------------------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        return self._ready
+
+    def carriers(self) -> list[CarrierView]:
+        assert self._delivery is not None
+        return [_carrier_view(carrier) for carrier in self._delivery.carriers.values()]
+
+    # --- start -------------------------------------------------------------------------------------------------------
+
+    def _shared(self) -> Shared:
+        return Shared(
+            store=self._store,
+            live=Live(),
+            after=AfterCommit(),
+            metrics=self._metrics,
+            settings=self._config.delivery,
+            categories=self._config.categories,
+            clock=wall_clock,
+            random=random.random,
+        )
+
+    async def _load_refs(self) -> ClientRefs:
+        settings = self._config.client_refs
+        refs = ClientRefs(settings)
+        since = wall_clock() - round(settings.remember_seconds * 1000)
+        async for chunk in self._store.client_refs(since=since):
+            for account, client_ref, message_id in chunk:
+                refs.add(account, client_ref, message_id, now=wall_clock())
+        return refs
+
+    def _intake(self, delivery: Delivery, ids: IdSource, refs: ClientRefs) -> Intake:
+        metrics = self._metrics
+
+        def on_accepted(records: Sequence[Record]) -> None:
+            for record in records:
+                metrics.messages_accepted.add((record.message.account, record.message.category))
+            delivery.accept(records)
+
+        return Intake(
+            pipeline=Pipeline([NumberStage(self._plan), SignatureStage(), ContentStage()]),
+            router=Router(
+                [_reach(carrier) for carrier in delivery.carriers.values()],
+                [route.route for route in self._config.route],
+            ),
+            store=self._store,
+            ids=ids,
+            refs=refs,
+            valid_for_seconds={name: each.valid_for_seconds for name, each in self._config.categories.items()},
+            is_up=delivery.is_up,
+            on_accepted=on_accepted,
+            on_refused=lambda account, category, reason: metrics.messages_refused.add((account, category, reason)),
+            clock=wall_clock,
+        )
+
+    def _server(self, intake: Intake) -> HttpServer:
+        return HttpServer(
+            self._config.http,
+            keys=Keys((account.key_hash, account.account) for account in self._config.account),
+            intake=intake,
+            store=self._store,
+            operations=self,
+            metrics=self._metrics,
+            clock=wall_clock,
+        )
+
+    def _add_gauges(self, delivery: Delivery, refs: ClientRefs) -> None:
+        add = self._metrics.add_gauge
+        carriers = delivery.carriers.values()
+
+        def queued() -> list[Sample]:
+            return [((p,), sum(len(carrier.lanes[p]) for carrier in carriers)) for p in Priority]
+
+        def oldest() -> list[Sample]:
+            now = wall_clock()
+            return [((p,), _oldest_seconds([carrier.lanes[p].oldest for carrier in carriers], now)) for p in Priority]
+
+        def each_bind(value: Callable[[Bind], float]) -> Callable[[], list[Sample]]:
+            return lambda: [((carrier.name, bind.name), value(bind)) for carrier in carriers for bind in carrier.binds]
+
+        add("gateway_queued_messages", "Messages that wait for a carrier.", ("priority",), queued)
+        add("gateway_oldest_queued_seconds", "Age of the oldest message whose turn it is.", ("priority",), oldest)
+        add("gateway_bind_up", "1 when the bind is up.", ("carrier", "bind"), each_bind(lambda b: float(b.is_up)))
+        add("gateway_window_in_use", "Window slots taken.", ("carrier", "bind"), each_bind(lambda b: b.in_use))
+        add(
+            "gateway_carrier_rate_limit",
+            "Segments a second that the carrier may be sent.",
+            ("carrier",),
+            lambda: [((carrier.name,), carrier.settings.throughput) for carrier in carriers],
+        )
+        add(
+            "gateway_client_ref_window_seconds",
+            "How far back repeated client_refs are known.",
+            (),
+            lambda: [((), refs.oldest_age_seconds(now=wall_clock()))],
+        )
+        add("gateway_build_info", "1, with the version.", ("version",), lambda: [((VERSION,), 1)])
+
+    # --- run and stop ------------------------------------------------------------------------------------------------
+
+    async def _run_until_stopped(self, delivery: Delivery, server: HttpServer) -> None:
+        running = asyncio.create_task(self._run_tasks(delivery))
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            log.info("the gateway stops: it finishes what is under way")
+            server.stop_accepting()
+            await delivery.drain()
+            await delivery.unbind()
+        finally:
+            for task in (stopping, running):
+                task.cancel()
+            await asyncio.wait({running, stopping})
+            await server.stop()
+        if not running.cancelled():
+            running.result()  # it ended by itself: only a bug does that, and it shall be seen
+
+    async def _run_tasks(self, delivery: Delivery) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(delivery.run(), name="delivery")
+            tasks.create_task(self._watch_loop(), name="loop lag")
+
+    async def _watch_loop(self) -> None:
+        """Measure how late timers fire: what holds up the loop holds up everything."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_LOOK_SECONDS
+            await asyncio.sleep(LAG_LOOK_SECONDS)
+            self._metrics.event_loop_lag_seconds.observe(max(0.0, loop.time() - due))
+
+
+def wall_clock() -> Milliseconds:
+    """Now, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+async def run(config: Config, on_ready: Callable[[str], None] = lambda _: None) -> None:
+    """Run a gateway until SIGTERM or SIGINT. Raises as `Gateway.run` does."""
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    gateway = Gateway(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, gateway.stop)
+    await gateway.run(on_ready)
+
+
+def check(config: Config) -> None:
+    """Everything that can be checked without starting. Raises ConfigError."""
+    load_plan(config)
+    try:
+        Keys((account.key_hash, account.account) for account in config.account)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _reach(carrier: Carrier) -> CarrierReach:
+    settings = carrier.settings
+    return CarrierReach(
+        name=settings.name,
+        networks=frozenset(Network(network) for network in settings.networks),
+        signatures=None if settings.signatures is None else frozenset(settings.signatures),
+    )
+
+
+def _oldest_seconds(records: Sequence[Record | None], now: Milliseconds) -> float:
+    return max((now - record.message.accepted_at) / 1000 for record in records if record) if any(records) else 0.0
+
+
+def _carrier_view(carrier: Carrier) -> CarrierView:
+    return CarrierView(
+        name=carrier.name,
+        state="up" if carrier.is_up else "down",
+        rate=float(carrier.settings.throughput),
+        queued=carrier.waiting,
+        binds=tuple(
+            BindView(
+                name=bind.name,
+                state="bound" if bind.is_up else "down",
+                window=bind.settings.window,
+                in_use=bind.in_use,
+                since=bind.since,
+                error=bind.error,
+            )
+            for bind in carrier.binds
+        ),
+    )

@@ -1,0 +1,240 @@
+"""One bind: a connection to an SMSC that is opened, bound, watched and, when it is lost, opened again.
+
+One task supervises it for as long as the gateway runs. What the peer sends goes to the carrier that it belongs to.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import structlog
+
+from gateway.connection import Connection, open_connection
+from gateway.delivery.settings import BindMode, BindSettings
+from gateway.message import Milliseconds
+from gateway.rates import Backoff
+from gateway.smpp import (
+    BindReceiver,
+    BindTransceiver,
+    BindTransmitter,
+    Event,
+    Pdu,
+    PeerUnbound,
+    RequestReceived,
+    RequestUnanswered,
+    ResponseReceived,
+    SessionBroken,
+    SessionClosed,
+    SessionSettings,
+    SmppError,
+    Unanswered,
+    describe,
+)
+
+_REQUESTS: Final = {
+    BindMode.TRANSCEIVER: BindTransceiver,
+    BindMode.TRANSMITTER: BindTransmitter,
+    BindMode.RECEIVER: BindReceiver,
+}
+STABLE_SECONDS: Final = 10.0  # a bind that lasted this long starts its backoff afresh when it is lost
+
+log = structlog.get_logger(__name__)
+
+
+class BindRefused(Exception):  # noqa: N818 - it is an answer
+    """The SMSC answered the bind with a status other than ESME_ROK."""
+
+
+class BindOwner(Protocol):
+    """What a bind tells its carrier."""
+
+    def bind_is_up(self, bind: "Bind") -> None: ...
+
+    def bind_is_down(self, bind: "Bind") -> None: ...
+
+    def response_received(self, bind: "Bind", connection: Connection, event: ResponseReceived) -> None: ...
+
+    def request_unanswered(self, bind: "Bind", event: RequestUnanswered | Unanswered, error: str) -> None: ...
+
+    def request_received(self, bind: "Bind", connection: Connection, pdu: Pdu) -> None: ...
+
+    def events_done(self, bind: "Bind") -> None:
+        """All events of one read, or one timer, have been told."""
+
+
+class Bind:
+    """A supervised connection. `reserved` slots are promised to parts whose intent is being written to disk."""
+
+    def __init__(
+        self,
+        settings: BindSettings,
+        owner: BindOwner,
+        *,
+        response_timeout_seconds: float,
+        random: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.reserved = 0
+        self.connection: Connection | None = None
+        self.error = "not connected yet"
+        self.since: Milliseconds = _wall_clock()
+        self._owner = owner
+        self._session_settings = SessionSettings(
+            window=settings.window,
+            response_timeout_seconds=response_timeout_seconds,
+            enquire_link_interval_seconds=settings.enquire_link_seconds,
+            hold_slots=True,
+        )
+        self._backoff = Backoff(
+            first_seconds=settings.reconnect_first_seconds,
+            longest_seconds=settings.reconnect_longest_seconds,
+            random=random,
+        )
+        self._bound: asyncio.Future[None] | None = None
+        self._leaving = False  # the session is ending: it takes no more requests
+        self._log = log.bind(bind=settings.name)
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def is_up(self) -> bool:
+        return self.connection is not None
+
+    @property
+    def can_send(self) -> bool:
+        return self.settings.mode is not BindMode.RECEIVER
+
+    @property
+    def free(self) -> int:
+        """How many parts it can take now."""
+        connection = self.connection
+        if connection is None or self._leaving or not connection.writable:
+            return 0
+        return connection.window_free - self.reserved
+
+    def is_usable_by(self, connection: Connection) -> bool:
+        """Whether this is still the connection that a slot was reserved on, and takes requests."""
+        return self.connection is connection and not self._leaving
+
+    @property
+    def in_use(self) -> int:
+        """Slots taken: parts without an answer on disk, and parts whose intent is being written."""
+        return self.reserved + (self.connection.window_in_use if self.connection is not None else 0)
+
+    async def run(self) -> None:
+        """Keep the bind up until cancelled."""
+        while True:
+            try:
+                connection = await self._open()
+            except (OSError, TimeoutError, ssl.SSLError, SmppError, BindRefused) as error:
+                self._note_down(str(error) or type(error).__name__)
+            else:
+                up_at = time.monotonic()
+                await connection.closed
+                if time.monotonic() - up_at >= STABLE_SECONDS:
+                    self._backoff.reset()
+            delay = self._backoff.next()
+            self._log.info("bind is down", error=self.error, retry_in_seconds=round(delay, 2))
+            await asyncio.sleep(delay)
+
+    async def close(self) -> None:
+        """Unbind in order, if it is up."""
+        if self.connection is not None:
+            self._leaving = True
+            await self.connection.unbind()
+
+    async def _open(self) -> Connection:
+        """Connect and bind, or raise why not."""
+        settings = self.settings
+        self._bound = asyncio.get_running_loop().create_future()
+        connection = await open_connection(
+            settings.host,
+            settings.port,
+            settings=self._session_settings,
+            on_events=self._take,
+            on_writable=self._writable,
+            ssl=_tls(settings),
+            connect_timeout_seconds=settings.connect_timeout_seconds,
+        )
+        try:
+            request = _REQUESTS[settings.mode]
+            connection.send(
+                request(system_id=settings.system_id, password=settings.password, system_type=settings.system_type)
+            )
+            await self._bound
+        except BaseException:
+            connection.abort()
+            raise
+        self.connection = connection
+        self._leaving = False
+        self.error = ""
+        self.since = _wall_clock()
+        self._log.info("bind is up", host=settings.host, port=settings.port, mode=settings.mode)
+        self._owner.bind_is_up(self)
+        return connection
+
+    def _take(self, connection: Connection, events: list[Event]) -> None:
+        """Everything the session reports, in order."""
+        owner = self._owner
+        for event in events:
+            if type(event) is ResponseReceived:
+                if event.context is None:
+                    self._bind_answered(connection, event)
+                else:
+                    owner.response_received(self, connection, event)
+            elif type(event) is RequestReceived:
+                owner.request_received(self, connection, event.pdu)
+            elif type(event) is RequestUnanswered:
+                if event.context is not None:
+                    owner.request_unanswered(self, event, "timeout")
+            elif isinstance(event, SessionBroken | SessionClosed):
+                self._ended(connection, event)
+            elif isinstance(event, PeerUnbound):
+                self._leaving = True
+                self._log.info("the peer unbinds")
+        owner.events_done(self)
+
+    def _writable(self, _connection: Connection) -> None:
+        self._owner.events_done(self)
+
+    def _bind_answered(self, connection: Connection, event: ResponseReceived) -> None:
+        connection.release(event.sequence_number)
+        if self._bound is None or self._bound.done():
+            return
+        if event.command_status == 0:
+            self._bound.set_result(None)
+        else:
+            text = f"bind refused: 0x{event.command_status:02X} {describe(event.command_status)}"
+            self._bound.set_exception(BindRefused(text))
+
+    def _ended(self, connection: Connection, event: SessionBroken | SessionClosed) -> None:
+        error = str(event.error) if isinstance(event, SessionBroken) else "unbound"
+        if self._bound is not None and not self._bound.done():
+            self._bound.set_exception(BindRefused(f"the connection ended before the bind was answered: {error}"))
+        if connection is not self.connection:
+            return
+        self.connection = None
+        self._note_down(error)
+        self._owner.bind_is_down(self)
+        for unanswered in event.unanswered:
+            if unanswered.context is not None:
+                self._owner.request_unanswered(self, unanswered, "connection_lost")
+
+    def _note_down(self, error: str) -> None:
+        if not self.error:
+            self.since = _wall_clock()
+        self.error = error
+
+
+def _tls(settings: BindSettings) -> ssl.SSLContext | None:
+    if not settings.tls:
+        return None
+    return ssl.create_default_context(cafile=settings.tls_ca_file or None)
+
+
+def _wall_clock() -> Milliseconds:
+    return time.time_ns() // 1_000_000

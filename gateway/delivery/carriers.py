@@ -1,0 +1,472 @@
+"""A carrier: its lanes, its binds and its one rate; it hands messages over and takes the answers.
+
+The pump runs whenever something may have changed: records came, a slot was released, a bind came up, tokens grew. It
+hands over until there is no free slot, no token or no record. Nothing in it waits.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from gateway.connection import Connection
+from gateway.delivery import outcomes
+from gateway.delivery.awaiting import Awaiting
+from gateway.delivery.binds import Bind
+from gateway.delivery.durable import AfterCommit
+from gateway.delivery.handover import segments, submit_sm
+from gateway.delivery.lanes import Lane
+from gateway.delivery.later import Later
+from gateway.delivery.live import Live
+from gateway.delivery.settings import CarrierSettings, CategorySettings, DeliverySettings, OnDoubt
+from gateway.message import Attempt, Category, MessageId, Milliseconds, PartStatus, Priority, Record, Status
+from gateway.metrics import Metrics
+from gateway.rates import TokenBucket, delay_seconds
+from gateway.smpp import (
+    CommandStatus,
+    EncodeError,
+    Pdu,
+    RequestUnanswered,
+    ResponseReceived,
+    StatusClass,
+    SubmitSm,
+    SubmitSmResp,
+    Unanswered,
+    classify,
+    describe,
+)
+from gateway.store.api import Commit, Store, StoreError
+from gateway.text import Segments
+
+# One message of the lowest lane goes for so many of the one above it, so that it is slowed and never stopped.
+LOW_SHARE: Final = 5
+# After a throttling answer nothing is handed over for this long.
+THROTTLED_SECONDS: Final = 0.25
+STORE_RETRY_SECONDS: Final = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class Flight(msgspec.Struct):
+    """A part on its way: attempt k of part n. What the session hands back with the answer."""
+
+    record: Record
+    n: int
+    k: int
+    sent_at: float  # loop time
+
+
+class Handover(msgspec.Struct):
+    """A message that is being handed over, part by part, through one bind."""
+
+    record: Record
+    text: Segments
+
+
+class Shared(msgspec.Struct):
+    """What all carriers of a gateway work with."""
+
+    store: Store
+    live: Live
+    after: AfterCommit
+    metrics: Metrics
+    settings: DeliverySettings
+    categories: Mapping[Category, CategorySettings]
+    clock: Callable[[], Milliseconds]
+    random: Callable[[], float]
+
+
+class CarrierListener(Protocol):
+    """Who takes what a carrier sends by itself, and looks for receipts that came too early."""
+
+    def request_received(self, carrier: "Carrier", connection: Connection, pdu: Pdu) -> None: ...
+
+    def part_accepted(self, carrier: "Carrier", record: Record, n: int, k: int) -> None:
+        """An attempt was answered: a receipt with its id may be waiting."""
+
+    def part_in_doubt(self, carrier: "Carrier", record: Record, n: int, k: int) -> None:
+        """An attempt will not be answered: a receipt that proves it may be waiting."""
+
+
+class Carrier:
+    """One SMSC account."""
+
+    def __init__(
+        self,
+        settings: CarrierSettings,
+        shared: Shared,
+        lanes: Mapping[Priority, Lane],
+        listener: "CarrierListener",
+    ) -> None:
+        self.settings = settings
+        self.lanes = lanes
+        self._shared = shared
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self.binds = [
+            Bind(bind, self, response_timeout_seconds=settings.response_timeout_seconds, random=shared.random)
+            for bind in settings.bind
+        ]
+        self._senders = [bind for bind in self.binds if bind.can_send]
+        self.awaiting = Awaiting(
+            form=settings.message_id,
+            limit=shared.settings.awaiting_in_memory,
+            on_evicted=shared.live.drop_if_at_rest,
+        )
+        rate = settings.throughput
+        self._bucket = TokenBucket(rate, depth=max(1.0, rate * 0.01), now=self._loop.time())
+        self._retries = Later(self._loop, self._retry)
+        self._under_way: dict[str, Handover] = {}  # by bind: the message whose parts it is taking
+        self._put_back: set[MessageId] = set()  # in a lane for another time
+        self._held_until = 0.0
+        self._turn = 0
+        self._pump_scheduled = False
+        self._pump_timer: asyncio.TimerHandle | None = None
+        self._refills: set[asyncio.Task[None]] = set()
+        self.stopping = False
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def is_up(self) -> bool:
+        """Whether some bind could send now."""
+        return any(bind.is_up for bind in self._senders)
+
+    @property
+    def in_use(self) -> int:
+        """Window slots taken, over all binds."""
+        return sum(bind.in_use for bind in self.binds)
+
+    @property
+    def waiting(self) -> int:
+        """Messages in its lanes, on disk too, and those to be retried."""
+        return sum(len(lane) for lane in self.lanes.values()) + len(self._retries)
+
+    # --- what wakes it -----------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something may be possible that was not: look, once this iteration of the loop is through."""
+        if not self._pump_scheduled and not self.stopping:
+            self._pump_scheduled = True
+            self._loop.call_soon(self._pump)
+
+    def offer(self, records: Sequence[Record]) -> None:
+        """Messages that were just accepted."""
+        live = self._shared.live
+        for record in records:
+            if self.lanes[record.message.priority].offer(record):
+                live.add(record)
+        self.wake()
+
+    def send_again(self, record: Record) -> None:
+        """Parts of a record in memory wait to go again: before all others of its lane, if it is not there already."""
+        waits = any(part.status is PartStatus.WAITING for part in record.state.parts)
+        under_way = any(handover.record is record for handover in self._under_way.values())
+        if waits and not under_way and not record.is_final and record.id not in self._put_back:
+            self._put_back.add(record.id)
+            self.lanes[record.message.priority].put_back(record)
+            self.wake()
+
+    def expire_waiting(self) -> None:
+        """End those that went in part, or came back, and cannot go on before their validity ends."""
+        for message_id in [
+            *self._put_back,
+            *self._retries.ids(),
+            *(each.record.id for each in self._under_way.values()),
+        ]:
+            record = self._shared.live.get(message_id)
+            if record is not None:
+                self._may_go(record)
+
+    def stop(self) -> None:
+        """Hand over nothing more. What is under way may still be answered."""
+        self.stopping = True
+        self._retries.stop()
+        if self._pump_timer is not None:
+            self._pump_timer.cancel()
+        for task in self._refills:
+            task.cancel()
+
+    # --- the pump ----------------------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        self._pump_scheduled = False
+        if self.stopping:
+            return
+        now = self._loop.time()
+        if now < self._held_until:
+            self._pump_at(self._held_until)
+            return
+        while True:
+            bind = self._freest_bind()
+            if bind is None:
+                break
+            handover = self._under_way.get(bind.name) or self._next_handover(bind)
+            if handover is None:
+                break
+            if not self._bucket.take(1, now=now):
+                self._pump_at(now + self._bucket.ready_in())
+                break
+            self._hand_over(bind, handover, now)
+        for lane in self.lanes.values():
+            if lane.wants_refill:
+                self._refill(lane)
+
+    def _pump_at(self, when: float) -> None:
+        if self._pump_timer is not None:
+            if not self._pump_timer.cancelled() and self._loop.time() < self._pump_timer.when() <= when:
+                return
+            self._pump_timer.cancel()
+        self._pump_timer = self._loop.call_at(when, self._pump)
+
+    def _freest_bind(self) -> Bind | None:
+        best, most = None, 0
+        for bind in self._senders:
+            free = bind.free
+            if free > most:
+                best, most = bind, free
+        return best
+
+    def _next_handover(self, bind: Bind) -> Handover | None:
+        """The next message to go, all of whose parts will leave by this bind."""
+        if len(self._retries) >= self._shared.settings.lane_window:
+            return None  # so much is refused for now that more of it would only fill the memory
+        while True:
+            lane = self._next_lane()
+            if lane is None:
+                return None
+            record = lane.take()
+            self._put_back.discard(record.id)
+            if self._may_go(record):
+                handover = Handover(record, segments(record.message))
+                self._under_way[bind.name] = handover
+                return handover
+
+    def _next_lane(self) -> Lane | None:
+        high, normal, low = (self.lanes[priority] for priority in Priority)
+        if high.oldest is not None:
+            return high
+        if normal.oldest is not None and low.oldest is not None:
+            self._turn = (self._turn + 1) % LOW_SHARE
+            return low if self._turn == 0 else normal
+        return normal if normal.oldest is not None else low if low.oldest is not None else None
+
+    def _may_go(self, record: Record) -> bool:
+        """Look again at what may have changed since acceptance. A record that ended in the meantime is skipped."""
+        if record.is_final or not any(part.status is PartStatus.WAITING for part in record.state.parts):
+            return False
+        now = self._shared.clock()
+        if record.message.expires_at > now:
+            return True
+        if outcomes.end(record, Status.EXPIRED, at=now, reason="validity ended"):
+            self.keep(record)
+        return False
+
+    def _hand_over(self, bind: Bind, handover: Handover, now: float) -> None:
+        """Hand over the next waiting part of a message: at once, or, where one copy is the rule, after its intent."""
+        record, message = handover.record, handover.record.message
+        waiting = [n for n, part in enumerate(record.state.parts) if part.status is PartStatus.WAITING]
+        if len(waiting) <= 1 or record.is_final:
+            del self._under_way[bind.name]
+        if not waiting or record.is_final:
+            return
+        n, shared, connection = waiting[0], self._shared, bind.connection
+        assert connection is not None
+        at = shared.clock()
+        body, reference = submit_sm(message, handover.text, n, self.settings, now=at)
+        if record.status is Status.QUEUED and not record.state.parts[n].attempts:
+            shared.metrics.queue_seconds.observe((at - message.accepted_at) / 1000, (message.priority,))
+        k = outcomes.hand_over(record, n, Attempt(self.name, bind.name, at, reference=reference))
+        flight = Flight(record, n, k, now)
+        if shared.categories[message.category].on_doubt is OnDoubt.RESEND:
+            self._send(connection, body, flight)
+            return
+        bind.reserved += 1
+        intent = partial(self._intent_is_kept, bind, connection, body, flight)
+        shared.after.add(shared.store.update(record), intent)
+
+    def _send(self, connection: Connection, body: SubmitSm, flight: Flight) -> None:
+        """Give a part's bytes to the connection. What does not fit the wire has failed, and only that."""
+        try:
+            connection.send(body, flight)
+        except EncodeError as error:
+            record = flight.record
+            log.error("a message does not fit a submit_sm", message=str(record.id), field=error.field, rule=error.rule)
+            outcomes.refused_for_good(record, flight.n, flight.k, None, f"not sent: {error}", at=self._shared.clock())
+            self.keep(record)
+
+    def _intent_is_kept(
+        self, bind: Bind, connection: Connection, body: SubmitSm, flight: Flight, succeeded: bool
+    ) -> None:
+        """The intent is on disk, so the bytes may leave; if it is not, they must not."""
+        bind.reserved -= 1
+        record = flight.record
+        if succeeded and bind.is_usable_by(connection) and not record.is_final:
+            flight.sent_at = self._loop.time()
+            self._send(connection, body, flight)
+            return
+        error = "connection_lost" if succeeded else "store_unavailable"
+        outcomes.take_back(record, flight.n, flight.k, error, at=self._shared.clock())
+        self.keep(record)
+        if not succeeded:
+            self._hold(STORE_RETRY_SECONDS)
+        self.send_again(record)
+
+    # --- what its binds tell it --------------------------------------------------------------------------------------
+
+    def bind_is_up(self, bind: Bind) -> None:
+        self.wake()
+
+    def bind_is_down(self, bind: Bind) -> None:
+        """What was not handed over yet leaves by another bind, or later."""
+        handover = self._under_way.pop(bind.name, None)
+        if handover is not None:
+            self.send_again(handover.record)
+        self.wake()
+
+    def events_done(self, bind: Bind) -> None:
+        self.wake()
+
+    def request_received(self, bind: Bind, connection: Connection, pdu: Pdu) -> None:
+        self._listener.request_received(self, connection, pdu)
+
+    def response_received(self, bind: Bind, connection: Connection, event: ResponseReceived) -> None:
+        """A carrier's answer to a part, in time or late."""
+        flight = event.context
+        assert isinstance(flight, Flight)
+        shared = self._shared
+        record, n, k = flight.record, flight.n, flight.k
+        at = shared.clock()
+        status = event.command_status
+        shared.metrics.submit_response_seconds.observe(self._loop.time() - flight.sent_at, (self.name,))
+        if status == CommandStatus.ESME_ROK and isinstance(event.response, SubmitSmResp):
+            shared.metrics.submits.add((self.name, "accepted"))
+            outcomes.accepted(record, n, k, event.response.message_id, at=at)
+            if event.response.message_id:
+                self.awaiting.add(record, n, k)
+            else:
+                self.awaiting.add_without_id(record, n, k)
+            self._listener.part_accepted(self, record, n, k)
+        else:
+            self._refused(connection, flight, status, at)
+        commit = self.keep(record)
+        if not event.late:
+            release = partial(self._release, connection, event.sequence_number, record)
+            shared.after.add(commit, release)
+
+    def request_unanswered(self, bind: Bind, event: RequestUnanswered | Unanswered, error: str) -> None:
+        """Bytes left, or may have, and no answer came: in doubt, or sent again, as the category says."""
+        flight = event.context
+        assert isinstance(flight, Flight)
+        shared = self._shared
+        record = flight.record
+        on_doubt = shared.categories[record.message.category].on_doubt
+        shared.metrics.submits.add((self.name, "unanswered"))
+        outcomes.unanswered(record, flight.n, flight.k, error, on_doubt, at=shared.clock())
+        self.awaiting.add_without_id(record, flight.n, flight.k)
+        self.keep(record)
+        self._listener.part_in_doubt(self, record, flight.n, flight.k)
+        self.send_again(record)
+
+    def _refused(self, connection: Connection, flight: Flight, status: int, at: Milliseconds) -> None:
+        record, n, k = flight.record, flight.n, flight.k
+        text = f"0x{status:02X} {describe(status)}"
+        kind = classify(status)
+        self._shared.metrics.submits.add((self.name, kind.value))
+        attempts_left = k + 1 < self._shared.settings.attempts
+        if kind is StatusClass.PERMANENT or not attempts_left:
+            outcomes.refused_for_good(record, n, k, status, text, at=at)
+            self._under_way = {name: each for name, each in self._under_way.items() if each.record is not record}
+            return
+        outcomes.refused_for_now(record, n, k, status, text, at=at)
+        if kind is StatusClass.THROTTLE:
+            self._hold(THROTTLED_SECONDS)
+            self.send_again(record)
+            return
+        self._retry_later(record, failures=k)
+        if kind is StatusClass.CLOSE:
+            connection.abort()
+
+    def _hold(self, seconds: float) -> None:
+        self._held_until = max(self._held_until, self._loop.time() + seconds)
+
+    def _retry_later(self, record: Record, *, failures: int) -> None:
+        settings = self._shared.settings
+        delay = delay_seconds(
+            failures, first_seconds=settings.retry_first_seconds, longest_seconds=settings.retry_longest_seconds
+        )
+        self._retries.add(record.id, due=self._loop.time() + delay * (1 - 0.5 * self._shared.random()))
+
+    def _retry(self, due: list[MessageId]) -> None:
+        for message_id in due:
+            record = self._shared.live.get(message_id)
+            if record is not None:
+                self.send_again(record)
+
+    # --- to disk and back --------------------------------------------------------------------------------------------
+
+    def keep(self, record: Record, *, changed: bool = True) -> Commit:
+        """Write a record's state. When it is final and on disk, it leaves the memory."""
+        commit = self._shared.store.update(record)
+        if record.is_final:
+            if changed and self._shared.live.finish(record):
+                message, status = record.message, record.status
+                labels = (self.name, message.network, message.category, status)
+                self._shared.metrics.messages_finished.add(labels)
+            self._shared.after.add(commit, partial(self._forget_final, record))
+        return commit
+
+    def watch(self, record: Record) -> None:
+        """Await receipts for a record that was read from disk."""
+        for n, part in enumerate(record.state.parts):
+            for k, attempt in enumerate(part.attempts):
+                if attempt.carrier != self.name:
+                    continue
+                if attempt.carrier_message_id:
+                    self.awaiting.add(record, n, k)
+                elif attempt.command_status is None:
+                    self.awaiting.add_without_id(record, n, k)
+
+    def _release(self, connection: Connection, sequence_number: int, record: Record, succeeded: bool) -> None:
+        """The answer is on disk: only now is its window slot free, so that a crash resends no more than the window."""
+        if succeeded:
+            connection.release(sequence_number)
+            self.wake()
+            return
+        self._loop.call_later(STORE_RETRY_SECONDS, self._keep_again, connection, sequence_number, record)
+
+    def _keep_again(self, connection: Connection, sequence_number: int, record: Record) -> None:
+        release = partial(self._release, connection, sequence_number, record)
+        self._shared.after.add(self._shared.store.update(record), release)
+
+    def _forget_final(self, record: Record, succeeded: bool) -> None:
+        if succeeded and record.is_final:
+            self.awaiting.forget(record)
+            self._shared.live.drop(record)
+
+    def _refill(self, lane: Lane) -> None:
+        lane.start_refill()
+        task = self._loop.create_task(self._read_refill(lane))
+        self._refills.add(task)
+        task.add_done_callback(self._refills.discard)
+
+    async def _read_refill(self, lane: Lane) -> None:
+        limit = lane.refill_limit
+        try:
+            records = await self._shared.store.queued(lane.name, after=lane.cursor, limit=limit)
+        except StoreError as error:
+            log.warning("could not read a lane", lane=lane.name, error=str(error))
+            lane.cancel_refill()
+            self._pump_at(self._loop.time() + STORE_RETRY_SECONDS)
+            return
+        live = self._shared.live
+        fresh = [record for record in records if record.id not in live]
+        for record in fresh:
+            live.add(record)
+        lane.finish_refill(fresh, last=records[-1].id if records else None, complete=len(records) < limit)
+        self.wake()

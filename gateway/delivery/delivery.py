@@ -1,0 +1,229 @@
+"""Delivery as the rest of the gateway sees it: takes what was accepted, brings it to carriers and to its end.
+
+Start: read what is open on disk, then connect. Stop: hand over nothing more, wait for the answers under way, unbind.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+import structlog
+
+from gateway.delivery import outcomes
+from gateway.delivery.carriers import STORE_RETRY_SECONDS, Carrier, Shared
+from gateway.delivery.lanes import Lane
+from gateway.delivery.later import Later
+from gateway.delivery.receipts import Receipts
+from gateway.delivery.settings import CarrierSettings, OnDoubt
+from gateway.delivery.sweeps import Sweeps
+from gateway.message import MessageId, PartStatus, Priority, Record, Status
+from gateway.store.api import Recovered, StoreError
+
+DRAIN_LOOK_SECONDS: Final = 0.02
+
+log = structlog.get_logger(__name__)
+
+
+class Delivery:
+    """All carriers, and what they share."""
+
+    def __init__(
+        self,
+        carriers: Sequence[CarrierSettings],
+        shared: Shared,
+        recovered: Recovered,
+        next_id: Callable[[], MessageId],
+    ) -> None:
+        self._shared = shared
+        self._recovered = recovered
+        self._receipts = Receipts(shared, next_id)
+        self._scheduled = Later(asyncio.get_running_loop(), self._release_later)
+        self._releasing: set[asyncio.Task[None]] = set()
+        self.carriers: dict[str, Carrier] = {
+            settings.name: Carrier(settings, shared, self._lanes_of(settings.name), self._receipts)
+            for settings in carriers
+        }
+        self._receipts.load(self.carriers, recovered.receipts)
+        self._sweeps = Sweeps(shared, self.carriers) if self.carriers else None
+
+    def is_up(self, carrier: str) -> bool:
+        """Whether a carrier could be sent to now."""
+        return self.carriers[carrier].is_up
+
+    def accept(self, records: Sequence[Record]) -> None:
+        """Messages that were just accepted and are on disk."""
+        by_carrier: defaultdict[str, list[Record]] = defaultdict(list)
+        for record in records:
+            if record.status is Status.SCHEDULED:
+                self._schedule(record)
+            else:
+                by_carrier[carrier_of_lane(record.lane)].append(record)
+        for name, theirs in by_carrier.items():
+            self.carriers[name].offer(theirs)
+
+    async def recover(self) -> None:
+        """Take up everything that a stop or a crash left open. Before anything new is accepted."""
+        async for records in self._shared.store.unsettled():
+            for stored in records:
+                self._take_up(self._shared.live.adopt(stored))
+        for lane in self._recovered.lanes:
+            if carrier_of_lane(lane) not in self.carriers:
+                await self._empty_lane(lane)
+        for carrier in self.carriers.values():
+            carrier.wake()
+
+    async def run(self) -> None:
+        """Keep the binds up and look for messages whose time is up, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for carrier in self.carriers.values():
+                for bind in carrier.binds:
+                    tasks.create_task(bind.run(), name=f"bind {bind.name}")
+            tasks.create_task(self._sweep_for_ever(), name="sweeps")
+
+    async def drain(self) -> None:
+        """Hand over nothing more; wait, for a while, until the answers under way are on disk."""
+        self._scheduled.stop()
+        for carrier in self.carriers.values():
+            carrier.stop()
+        deadline = asyncio.get_running_loop().time() + self._shared.settings.drain_seconds
+        while self._is_busy() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 so many things can end
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+
+    async def unbind(self) -> None:
+        """End every bind in order."""
+        binds = [bind for carrier in self.carriers.values() for bind in carrier.binds]
+        await asyncio.gather(*(bind.close() for bind in binds))
+        await self._receipts.stop()
+
+    # --- a start -----------------------------------------------------------------------------------------------------
+
+    def _lanes_of(self, carrier: str) -> Mapping[Priority, Lane]:
+        window = self._shared.settings.lane_window
+        waiting, last_id = self._recovered.lanes, self._recovered.last_id
+        names = {priority: f"{carrier}/{priority}" for priority in Priority}
+        return {
+            priority: Lane(name, window=window, waiting=waiting.get(name, 0), latest=last_id)
+            for priority, name in names.items()
+        }
+
+    def _take_up(self, record: Record) -> None:
+        """One message that was on its way when the gateway stopped."""
+        if record.status is Status.SCHEDULED:
+            self._shared.live.drop(record)
+            self._schedule(record)
+            return
+        carrier = self._carrier_of(record)
+        if carrier is None:
+            log.warning("a message is with a carrier that is not configured any more", message=str(record.id))
+            self._shared.live.drop(record)  # a receipt cannot come; its deadline will
+            return
+        self._doubt_unanswered(record)
+        for each in self._carriers_of(record):
+            each.watch(record)
+        for n, part in enumerate(record.state.parts):
+            if part.status is PartStatus.IN_DOUBT:
+                self._receipts.part_in_doubt(carrier, record, n, len(part.attempts) - 1)
+        if any(part.status is PartStatus.WAITING for part in record.state.parts) and not record.is_final:
+            record.lane = f"{carrier.name}/{record.message.priority}"
+            carrier.keep(record)
+            carrier.send_again(record)
+
+    def _doubt_unanswered(self, record: Record) -> None:
+        """Bytes may have left before the stop, and the answer is lost with it."""
+        on_doubt = self._shared.categories[record.message.category].on_doubt
+        at = self._shared.clock()
+        unanswered = [n for n, part in enumerate(record.state.parts) if part.status is PartStatus.SENDING]
+        for n in unanswered:
+            k = len(record.state.parts[n].attempts) - 1
+            outcomes.unanswered(record, n, k, "restart", on_doubt, at=at)
+        if unanswered and on_doubt is OnDoubt.WAIT:
+            self._shared.store.update(record)
+
+    def _carriers_of(self, record: Record) -> Iterable[Carrier]:
+        names = {attempt.carrier for part in record.state.parts for attempt in part.attempts}
+        return [self.carriers[name] for name in names if name in self.carriers]
+
+    def _carrier_of(self, record: Record) -> Carrier | None:
+        """The carrier of the last attempt, else the first candidate that is still configured."""
+        attempted = [part.attempts[-1].carrier for part in record.state.parts if part.attempts]
+        for name in (*reversed(attempted), *record.message.carriers):
+            if name in self.carriers:
+                return self.carriers[name]
+        return None
+
+    async def _empty_lane(self, lane: str) -> None:
+        """The lane's carrier is not configured any more: its messages go by their next candidate, or fail."""
+        log.warning("a lane has lost its carrier: its messages go elsewhere", lane=lane)
+        after = MessageId(0)
+        while records := await self._shared.store.queued(lane, after=after, limit=500):
+            for record in records:
+                self._queue_on_disk(record)
+            after = records[-1].id
+
+    def _queue_on_disk(self, record: Record) -> None:
+        """Write a queued record into the lane of its carrier, and let the lane read it from there in its turn."""
+        carrier = self._carrier_of(record)
+        if carrier is None:
+            at = self._shared.clock()
+            outcomes.end(record, Status.FAILED, at=at, reason="no configured carrier reaches it")
+            self._shared.store.update(record)
+            return
+        record.lane = f"{carrier.name}/{record.message.priority}"
+        self._shared.after.add(self._shared.store.update(record), partial(self._is_queued, carrier, record))
+
+    def _is_queued(self, carrier: Carrier, record: Record, succeeded: bool) -> None:
+        if succeeded:
+            carrier.lanes[record.message.priority].rewind(record.id)
+            carrier.wake()
+        else:
+            asyncio.get_running_loop().call_later(STORE_RETRY_SECONDS, self._queue_on_disk, record)
+
+    # --- messages for later ------------------------------------------------------------------------------------------
+
+    def _schedule(self, record: Record) -> None:
+        """Release a message at its time. Only its id is kept in memory."""
+        assert record.message.send_at is not None
+        delay = (record.message.send_at - self._shared.clock()) / 1000
+        self._scheduled.add(record.id, due=asyncio.get_running_loop().time() + delay)
+
+    def _release_later(self, due: list[MessageId]) -> None:
+        task = asyncio.get_running_loop().create_task(self._release(due))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
+    async def _release(self, due: list[MessageId]) -> None:
+        """Messages whose time has come are queued, and go in the order of their acceptance."""
+        for message_id in due:
+            try:
+                record = await self._shared.store.read(message_id)
+            except StoreError as error:
+                log.warning("could not release a scheduled message", message=str(message_id), error=str(error))
+                self._scheduled.add(message_id, due=asyncio.get_running_loop().time() + 1)
+                continue
+            if record is None or record.status is not Status.SCHEDULED or message_id in self._shared.live:
+                continue
+            if record.message.send_at is not None and record.message.send_at > self._shared.clock() + 1_000:
+                self._schedule(record)  # the wall clock went back
+                continue
+            outcomes.release(record, at=self._shared.clock())
+            self._queue_on_disk(record)
+
+    # --- the rest ----------------------------------------------------------------------------------------------------
+
+    def _is_busy(self) -> bool:
+        in_use = sum(carrier.in_use for carrier in self.carriers.values())
+        return in_use > 0 or self._shared.after.pending > 0 or self._receipts.pending > 0
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._shared.settings.sweep_seconds)
+            self._receipts.drop_old(now=self._shared.clock())
+            if self._sweeps is not None:
+                await self._sweeps.sweep()
+
+
+def carrier_of_lane(lane: str) -> str:
+    """The carrier part of `carrier/priority`."""
+    return lane.rpartition("/")[0]

@@ -1,0 +1,49 @@
+"""The identity map: of each record in memory there is one copy, whoever holds it.
+
+A record enters when a lane takes it, or when it is read from disk for a receipt or a deadline; it leaves when it is
+final and on disk, or when it only awaits a receipt and newer ones need the room.
+"""
+
+from gateway.message import MessageId, PartStatus, Record
+
+
+class Live:
+    """Records by id."""
+
+    def __init__(self) -> None:
+        self._records: dict[MessageId, Record] = {}
+        self._finished: set[MessageId] = set()  # final, and not on disk yet
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __contains__(self, message_id: MessageId) -> bool:
+        return message_id in self._records
+
+    def get(self, message_id: MessageId) -> Record | None:
+        return self._records.get(message_id)
+
+    def add(self, record: Record) -> None:
+        self._records[record.id] = record
+
+    def adopt(self, record: Record) -> Record:
+        """The copy in memory of a record that was read from disk: what is there already wins, for it is newer."""
+        return self._records.setdefault(record.id, record)
+
+    def finish(self, record: Record) -> bool:
+        """A record became final. True the first time that this is said, until it is dropped."""
+        if record.id in self._finished:
+            return False
+        self._finished.add(record.id)
+        return True
+
+    def drop(self, record: Record) -> None:
+        """Its last holder lets go of it."""
+        self._records.pop(record.id, None)
+        self._finished.discard(record.id)
+
+    def drop_if_at_rest(self, record: Record) -> None:
+        """Let go of a record unless a lane or a bind still has one of its parts."""
+        moving = {PartStatus.WAITING, PartStatus.SENDING}
+        if record.is_final or not any(part.status in moving for part in record.state.parts):
+            self.drop(record)

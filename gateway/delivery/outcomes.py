@@ -1,0 +1,174 @@
+"""What each outcome does to a record: the one place that moves parts, attempts, statuses and timelines. Pure.
+
+Every function changes the record in place and returns whether anything changed; the caller hands it to the store.
+A part's `n` and an attempt's `k` are counted from 0.
+"""
+
+from typing import Final
+
+from gateway.delivery.settings import OnDoubt
+from gateway.message import FINAL, Attempt, Entry, Milliseconds, Part, PartStatus, Record, Status, status_of_parts
+from gateway.smpp import MessageState
+from gateway.store.api import TRANSITIONS
+
+# SMPP 3.4, section 5.2.28. ACCEPTED and ENROUTE are on the way still, and change nothing.
+RECEIPT_OUTCOMES: Final = {
+    MessageState.DELIVERED: PartStatus.DELIVERED,
+    MessageState.UNDELIVERABLE: PartStatus.FAILED,
+    MessageState.REJECTED: PartStatus.FAILED,
+    MessageState.EXPIRED: PartStatus.FAILED,
+    MessageState.DELETED: PartStatus.FAILED,
+    MessageState.UNKNOWN: PartStatus.UNKNOWN,
+}
+
+
+def hand_over(record: Record, n: int, attempt: Attempt) -> int:
+    """A part goes to a bind, or is about to: note the attempt and return its number."""
+    part = record.state.parts[n]
+    assert part.status is PartStatus.WAITING
+    record.set_part(n, Part(PartStatus.SENDING, (*part.attempts, attempt)))
+    _follow_parts(record, at=attempt.at)
+    return len(part.attempts)
+
+
+def take_back(record: Record, n: int, k: int, error: str, *, at: Milliseconds) -> None:
+    """The attempt ended before the carrier took the part, for certain: it waits again."""
+    part = record.state.parts[n]
+    attempts = _with_attempt(part, k, error=error)
+    status = PartStatus.WAITING if part.status is PartStatus.SENDING else part.status
+    record.set_part(n, Part(status, attempts))
+    _follow_parts(record, at=at, reason=error)
+
+
+def refused_for_now(record: Record, n: int, k: int, command_status: int, error: str, *, at: Milliseconds) -> None:
+    """The carrier refused the part and may take it later: it waits again."""
+    part = record.state.parts[n]
+    attempts = _with_attempt(part, k, command_status=command_status, error=error)
+    waits = part.status is PartStatus.SENDING and k == len(attempts) - 1
+    record.set_part(n, Part(PartStatus.WAITING if waits else part.status, attempts))
+    _follow_parts(record, at=at, reason=error)
+
+
+def refused_for_good(
+    record: Record, n: int, k: int, command_status: int | None, error: str, *, at: Milliseconds
+) -> None:
+    """The carrier refused the part for good: the message has failed, unless another attempt had already got through."""
+    part = record.state.parts[n]
+    attempts = _with_attempt(part, k, command_status=command_status, error=error)
+    fails = part.status in {PartStatus.SENDING, PartStatus.IN_DOUBT, PartStatus.WAITING}
+    record.set_part(n, Part(PartStatus.FAILED if fails else part.status, attempts))
+    _follow_parts(record, at=at, reason=error)
+
+
+def accepted(record: Record, n: int, k: int, carrier_message_id: str, *, at: Milliseconds) -> None:
+    """The carrier took the part, in time or late. A part that waits to be sent again need not be, then."""
+    part = record.state.parts[n]
+    attempts = _with_attempt(part, k, carrier_message_id=carrier_message_id, command_status=0)
+    taken = part.status in {PartStatus.SENDING, PartStatus.IN_DOUBT, PartStatus.WAITING}
+    if part.status is PartStatus.SENDING and k != len(attempts) - 1:
+        taken = False  # a later attempt is under way: its own answer says more
+    record.set_part(n, Part(PartStatus.SUBMITTED if taken else part.status, attempts))
+    _follow_parts(record, at=at)
+
+
+def unanswered(record: Record, n: int, k: int, error: str, on_doubt: OnDoubt, *, at: Milliseconds) -> None:
+    """Bytes left, or may have, and no answer came. With RESEND the part waits to go again, with WAIT it is in doubt."""
+    part = record.state.parts[n]
+    attempts = _with_attempt(part, k, error=error)
+    status = part.status
+    if status is PartStatus.SENDING and k == len(attempts) - 1:
+        status = PartStatus.WAITING if on_doubt is OnDoubt.RESEND else PartStatus.IN_DOUBT
+    record.set_part(n, Part(status, attempts))
+    _follow_parts(record, at=at, reason=error)
+
+
+def receipt(record: Record, n: int, k: int, state: MessageState, error: str, *, at: Milliseconds) -> bool:
+    """A receipt for an attempt. False when it says nothing new.
+
+    That one copy was delivered settles the part. That one was not settles it only if no later copy is under way.
+    """
+    outcome = RECEIPT_OUTCOMES.get(state)
+    part = record.state.parts[n]
+    if outcome is None or outcome is part.status or part.status is PartStatus.DELIVERED:
+        return False
+    is_last = k == len(part.attempts) - 1
+    if outcome is not PartStatus.DELIVERED:
+        open_or_unknown = {PartStatus.SUBMITTED, PartStatus.IN_DOUBT, PartStatus.SENDING, PartStatus.UNKNOWN}
+        if not is_last or part.status not in open_or_unknown:
+            return False
+    attempts = _with_attempt(part, k, error=error) if outcome is PartStatus.FAILED and error else part.attempts
+    if part.status in {PartStatus.SENDING, PartStatus.IN_DOUBT}:
+        record.set_part(n, Part(PartStatus.SUBMITTED, attempts))  # a receipt proves that the carrier took it
+        _follow_parts(record, at=at)
+    record.set_part(n, Part(outcome, attempts))
+    reason = f"receipt {state.name}" if outcome is PartStatus.FAILED else ""
+    _follow_parts(record, at=at, reason=f"{reason} {error}".strip() if reason else "")
+    return True
+
+
+def give_up_waiting(record: Record, *, at: Milliseconds) -> None:
+    """The receipt deadline has passed: what is not settled stays unknown for good."""
+    for n, part in enumerate(record.state.parts):
+        if part.status in {PartStatus.SUBMITTED, PartStatus.IN_DOUBT}:
+            record.set_part(n, Part(PartStatus.UNKNOWN, part.attempts))
+    if record.status not in FINAL:
+        _set_status(record, Status.UNKNOWN, at=at, reason="receipt deadline")
+
+
+def end(record: Record, status: Status, *, at: Milliseconds, reason: str) -> bool:
+    """End a message for a reason that is not its parts': expired, failed. False when the table does not allow it."""
+    if status not in TRANSITIONS[record.status]:
+        return False
+    _set_status(record, status, at=at, reason=reason)
+    return True
+
+
+def release(record: Record, *, at: Milliseconds) -> None:
+    """A message that waited for its time is queued."""
+    _set_status(record, Status.QUEUED, at=at, reason="")
+
+
+def _with_attempt(
+    part: Part, k: int, *, error: str | None = None, command_status: int | None = None, carrier_message_id: str = ""
+) -> tuple[Attempt, ...]:
+    """The part's attempts with what is now known of the k-th."""
+    old = part.attempts[k]
+    new = Attempt(
+        old.carrier,
+        old.bind,
+        old.at,
+        carrier_message_id or old.carrier_message_id,
+        old.command_status if command_status is None else command_status,
+        old.error if error is None and not carrier_message_id else error or "",
+        old.reference,
+    )
+    if len(part.attempts) == 1:
+        return (new,)
+    return (*part.attempts[:k], new, *part.attempts[k + 1 :])
+
+
+def _follow_parts(record: Record, *, at: Milliseconds, reason: str = "") -> None:
+    """Let the message's status follow from its parts'. A final one changes only as the table allows."""
+    before = record.state.status
+    after = status_of_parts(record.state.parts)
+    if after is before:
+        return
+    if after in TRANSITIONS[before]:
+        _set_status(record, after, at=at, reason=reason)
+    elif before not in FINAL:
+        # A late answer finds a message queued to go again: it had been sent, whatever we thought.
+        _set_status(record, Status.SENDING, at=at, reason=reason)
+        _set_status(record, after, at=at, reason=reason)
+
+
+def _set_status(record: Record, status: Status, *, at: Milliseconds, reason: str) -> None:
+    state = record.state
+    assert status in TRANSITIONS[state.status], f"{state.status} -> {status}"
+    state.status = status
+    state.timeline.append(Entry(at, status, reason))
+
+
+def learn_id(record: Record, n: int, k: int, carrier_message_id: str) -> None:
+    """A receipt told the id that the answer would have given."""
+    part = record.state.parts[n]
+    record.set_part(n, Part(part.status, _with_attempt(part, k, error=None, carrier_message_id=carrier_message_id)))

@@ -1,0 +1,298 @@
+"""Receipts find their message, whenever and by whichever bind they come, and are acknowledged once that is on disk.
+
+In this order: the carrier's message id in memory; our user_message_reference; the id on disk; the only message in doubt
+to that number. What none of these finds is kept on disk for an answer that is still to come.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+import msgspec
+import structlog
+
+from gateway.connection import Connection
+from gateway.delivery import outcomes
+from gateway.delivery.awaiting import Awaited, canonical_receipt_id, canonical_response_id, same_number, spellings
+from gateway.delivery.carriers import Carrier, Shared
+from gateway.delivery.unmatched import Unmatched
+from gateway.message import Attempt, MessageId, Milliseconds, PartStatus, Record, Status
+from gateway.smpp import (
+    AlertNotification,
+    CommandStatus,
+    DeliverSm,
+    DeliverSmResp,
+    GenericNack,
+    LocalError,
+    MessageState,
+    Pdu,
+    Receipt,
+    TlvTag,
+    find_tlv,
+    parse_receipt,
+)
+from gateway.store.api import InboundMessage, StoreError, UnmatchedReceipt
+from gateway.text import Coding, decode, split_header
+
+LOOK_UP_AT_ONCE: Final = 200
+_CODINGS: Final = {coding.value: coding for coding in Coding}
+_UDH_INDICATOR: Final = 0x40
+
+Reply = Callable[[bool], None]
+
+log = structlog.get_logger(__name__)
+
+
+class Miss(msgspec.Struct):
+    """A receipt that was not found in memory: it waits for the disk to be asked."""
+
+    carrier: Carrier
+    receipt: UnmatchedReceipt
+    reply: Reply
+
+
+class Receipts:
+    """Takes what carriers send by themselves."""
+
+    def __init__(self, shared: Shared, next_id: Callable[[], MessageId]) -> None:
+        self._shared = shared
+        self._next_id = next_id
+        self._unmatched: dict[str, Unmatched] = {}
+        self._misses: list[Miss] = []
+        self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def pending(self) -> int:
+        """Receipts that are neither matched nor kept yet."""
+        return len(self._misses) + (self._looking is not None)
+
+    def load(self, carriers: Mapping[str, Carrier], receipts: tuple[UnmatchedReceipt, ...]) -> None:
+        """Remember what a start found on disk. Those of carriers that are gone are given up."""
+        limit = self._shared.settings.unmatched_receipts
+        self._unmatched = {
+            name: Unmatched(form=carrier.settings.message_id, limit=limit) for name, carrier in carriers.items()
+        }
+        gone = [receipt for receipt in receipts if receipt.carrier not in carriers]
+        for receipt in receipts:
+            if receipt.carrier in carriers:
+                gone += self._unmatched[receipt.carrier].add(receipt)
+        self._give_up(gone)
+
+    def drop_old(self, *, now: Milliseconds) -> None:
+        """Give up receipts that nobody claimed for too long."""
+        oldest = now - round(self._shared.settings.unmatched_receipt_seconds * 1000)
+        for unmatched in self._unmatched.values():
+            self._give_up(unmatched.take_older_than(oldest))
+
+    async def stop(self) -> None:
+        """Finish looking up what came, and return."""
+        if self._looking is not None:
+            await self._looking
+
+    # --- what carriers tell ------------------------------------------------------------------------------------------
+
+    def request_received(self, carrier: Carrier, connection: Connection, pdu: Pdu) -> None:
+        body = pdu.body
+        if type(body) is DeliverSm:
+            reply = partial(_reply, connection, pdu)
+            receipt = parse_receipt(body)
+            if receipt is None:
+                self._take_inbound(carrier, body, reply)
+            else:
+                self._take(carrier, body, receipt, reply)
+        elif type(body) is not AlertNotification:  # which has no answer
+            _respond(connection, pdu, CommandStatus.ESME_RINVCMDID)
+
+    def part_accepted(self, carrier: Carrier, record: Record, n: int, k: int) -> None:
+        """The answer came: its receipt may have come before."""
+        unmatched = self._unmatched[carrier.name]
+        if not unmatched:
+            return
+        attempt = record.state.parts[n].attempts[k]
+        key = canonical_response_id(attempt.carrier_message_id, carrier.settings.message_id)
+        self._claim(carrier, record, n, k, unmatched.take_by_id(key, record.message.to))
+
+    def part_in_doubt(self, carrier: Carrier, record: Record, n: int, k: int) -> None:
+        """The answer will not come: a receipt may be here that proves the part arrived."""
+        unmatched = self._unmatched[carrier.name]
+        if not unmatched:
+            return
+        only = carrier.awaiting.find_only_doubt(record.message.to)
+        is_only = only is not None and only.record is record
+        reference = record.state.parts[n].attempts[k].reference
+        self._claim(carrier, record, n, k, unmatched.take_for_doubt(record, reference, only=is_only))
+
+    def _claim(self, carrier: Carrier, record: Record, n: int, k: int, receipts: list[UnmatchedReceipt]) -> None:
+        for receipt in receipts:
+            self._apply(carrier, Awaited(record, n, k), receipt, lambda _: None)
+        self._give_up(receipts)
+
+    def _give_up(self, receipts: list[UnmatchedReceipt]) -> None:
+        if receipts:
+            self._shared.store.drop_receipts(receipts)
+
+    # --- one receipt -------------------------------------------------------------------------------------------------
+
+    def _take(self, carrier: Carrier, body: DeliverSm, parsed: Receipt, reply: Reply) -> None:
+        if parsed.intermediate or parsed.state not in outcomes.RECEIPT_OUTCOMES:
+            self._count(carrier, parsed.state, matched="intermediate")
+            reply(True)  # nothing of it needs the disk
+            return
+        receipt = UnmatchedReceipt(
+            carrier=carrier.name,
+            carrier_message_id=parsed.message_id,
+            source=body.source_addr,
+            destination=body.destination_addr,
+            state=int(parsed.state),
+            error=parsed.error,
+            at=self._shared.clock(),
+            reference=parsed.user_message_reference or 0,
+        )
+        found = _find_in_memory(carrier, receipt)
+        if found is not None:
+            self._apply(carrier, found, receipt, reply)
+            return
+        self._misses.append(Miss(carrier, receipt, reply))
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look_up())
+
+    def _apply(self, carrier: Carrier, found: Awaited, receipt: UnmatchedReceipt, reply: Reply) -> None:
+        """Settle an attempt; acknowledge when that is on disk, also when it said nothing new: the first may not be."""
+        record, n, k = found.record, found.n, found.k
+        state = MessageState(receipt.state)
+        attempt = record.state.parts[n].attempts[k]
+        if not attempt.carrier_message_id and receipt.carrier_message_id:
+            outcomes.learn_id(record, n, k, receipt.carrier_message_id)
+            carrier.awaiting.add(record, n, k)
+        changed = outcomes.receipt(record, n, k, state, receipt.error, at=receipt.at)
+        commit = carrier.keep(record, changed=changed)
+        self._shared.after.add(commit, reply)
+        self._count(carrier, state, matched="yes")
+        self._measure(record, attempt, receipt.at, changed=changed)
+
+    def _measure(self, record: Record, attempt: Attempt, at: Milliseconds, *, changed: bool) -> None:
+        metrics = self._shared.metrics
+        metrics.receipt_seconds.observe(max(0, at - attempt.at) / 1000, (attempt.carrier,))
+        if changed and record.status is Status.DELIVERED:
+            message = record.message
+            metrics.delivery_seconds.observe(max(0, at - message.accepted_at) / 1000, (message.category,))
+
+    def _count(self, carrier: Carrier, state: MessageState, *, matched: str) -> None:
+        self._shared.metrics.receipts.add((carrier.name, state.name.lower(), matched))
+
+    # --- those that are not in memory --------------------------------------------------------------------------------
+
+    async def _look_up(self) -> None:
+        """Ask the disk for what was missed, many at a time."""
+        try:
+            while self._misses:
+                batch, self._misses = self._misses[:LOOK_UP_AT_ONCE], self._misses[LOOK_UP_AT_ONCE:]
+                by_carrier: dict[str, list[Miss]] = {}
+                for miss in batch:
+                    by_carrier.setdefault(miss.carrier.name, []).append(miss)
+                for misses in by_carrier.values():
+                    await self._look_up_for(misses[0].carrier, misses)
+        finally:
+            self._looking = None
+
+    async def _look_up_for(self, carrier: Carrier, misses: list[Miss]) -> None:
+        form = carrier.settings.message_id
+        ids = {spelling for miss in misses for spelling in spellings(miss.receipt.carrier_message_id, form) if spelling}
+        try:
+            records = await self._shared.store.find_attempts(carrier.name, sorted(ids))
+        except StoreError as error:
+            log.warning("could not look up receipts", carrier=carrier.name, error=str(error))
+            for miss in misses:
+                miss.reply(False)  # the carrier sends them again
+            return
+        for miss in misses:
+            self._settle_miss(carrier, miss, records)
+
+    def _settle_miss(self, carrier: Carrier, miss: Miss, records: list[Record]) -> None:
+        receipt = miss.receipt
+        found = _find_in_memory(carrier, receipt)  # its answer may have come in the meantime
+        if found is None:
+            found = self._find_among(carrier, receipt, records)
+        if found is None:
+            found = carrier.awaiting.find_only_doubt(receipt.source)
+        if found is not None:
+            self._apply(carrier, found, receipt, miss.reply)
+            return
+        self._count(carrier, MessageState(receipt.state), matched="no")
+        commit = self._shared.store.keep_receipt(receipt)
+        self._give_up(self._unmatched[carrier.name].add(receipt))
+        self._shared.after.add(commit, miss.reply)
+
+    def _find_among(self, carrier: Carrier, receipt: UnmatchedReceipt, records: list[Record]) -> Awaited | None:
+        """The newest attempt, among records read from disk, that the receipt speaks of; its record comes to memory."""
+        form = carrier.settings.message_id
+        wanted = canonical_receipt_id(receipt.carrier_message_id, form)
+        for stored in records:
+            if not same_number(stored.message.to, receipt.source):
+                continue
+            record = self._shared.live.adopt(stored)
+            for n, k, attempt in _attempts(record):
+                if (
+                    attempt.carrier == carrier.name
+                    and canonical_response_id(attempt.carrier_message_id, form) == wanted
+                ):
+                    if not record.is_final:
+                        carrier.watch(record)
+                    return Awaited(record, n, k)
+        return None
+
+    # --- messages from subscribers -----------------------------------------------------------------------------------
+
+    def _take_inbound(self, carrier: Carrier, body: DeliverSm, reply: Reply) -> None:
+        message = InboundMessage(
+            id=self._next_id(),
+            carrier=carrier.name,
+            source=body.source_addr,
+            destination=body.destination_addr,
+            text=_inbound_text(body),
+            at=self._shared.clock(),
+        )
+        self._shared.after.add(self._shared.store.append_inbound(message), reply)
+
+
+def _find_in_memory(carrier: Carrier, receipt: UnmatchedReceipt) -> Awaited | None:
+    awaiting = carrier.awaiting
+    found = awaiting.find(receipt.carrier_message_id, receipt.source)
+    if found is None and receipt.reference:
+        found = awaiting.find_by_reference(receipt.reference, receipt.source)
+    return found
+
+
+def _attempts(record: Record) -> list[tuple[int, int, Attempt]]:
+    """All attempts of a record that got an id, newest first, as (n, k, attempt)."""
+    found = [
+        (n, k, attempt)
+        for n, part in enumerate(record.state.parts)
+        for k, attempt in enumerate(part.attempts)
+        if attempt.carrier_message_id and part.status is not PartStatus.WAITING
+    ]
+    return sorted(found, key=lambda each: each[2].at, reverse=True)
+
+
+def _inbound_text(body: DeliverSm) -> str:
+    octets = body.short_message
+    if body.esm_class & _UDH_INDICATOR:
+        _, octets = split_header(octets)
+    payload = find_tlv(body.tlvs, TlvTag.MESSAGE_PAYLOAD)
+    if not octets and isinstance(payload, bytes):
+        octets = payload
+    return decode(octets, _CODINGS.get(body.data_coding, Coding.GSM7))
+
+
+def _reply(connection: Connection, pdu: Pdu, succeeded: bool) -> None:
+    """Acknowledge what is on disk; what could not be written shall come again."""
+    _respond(connection, pdu, CommandStatus.ESME_ROK if succeeded else CommandStatus.ESME_RX_T_APPN)
+
+
+def _respond(connection: Connection, pdu: Pdu, status: CommandStatus) -> None:
+    body = DeliverSmResp() if type(pdu.body) is DeliverSm else GenericNack()
+    try:
+        connection.respond(pdu, body, command_status=status)
+    except LocalError as error:  # the connection is gone: the carrier sends it again
+        log.info("could not answer a carrier", peer=connection.peer, error=str(error))

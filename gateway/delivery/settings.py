@@ -1,0 +1,105 @@
+"""What an operator may set about carriers, binds and the way messages are handed over."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+
+from gateway.message import Category
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=2_592_000)]
+
+
+class OnDoubt(StrEnum):
+    """What to do with a part whose bytes may have left and whose answer never came."""
+
+    RESEND = "resend"  # a second copy rather than none
+    WAIT = "wait"  # none rather than a second copy
+
+
+class BindMode(StrEnum):
+    TRANSCEIVER = "transceiver"
+    TRANSMITTER = "transmitter"
+    RECEIVER = "receiver"
+
+
+class NumberFormat(StrEnum):
+    """How a carrier wants destination addresses."""
+
+    COUNTRY = "86"  # 8613800138000, TON 1, NPI 1
+    PLUS = "+86"  # +8613800138000, TON 1, NPI 1
+    NATIONAL = "national"  # 13800138000, TON 2, NPI 1
+
+
+class MessageIdForm(StrEnum):
+    """How the message id of a receipt relates to that of the submit_sm_resp."""
+
+    SAME = "same"  # exactly; failing that, but for case and leading zeros
+    HEX_IN_RESPONSE = "hex_in_response"  # hexadecimal in the response, decimal in the receipt
+    HEX_IN_RECEIPT = "hex_in_receipt"
+
+
+class BindSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One connection to an SMSC."""
+
+    name: Name
+    host: Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+    system_id: Annotated[str, msgspec.Meta(max_length=15)]  # SMPP 3.4, section 4.1.1: 16 octets with the NUL
+    password: Annotated[str, msgspec.Meta(max_length=8)]
+    system_type: Annotated[str, msgspec.Meta(max_length=12)] = ""
+    mode: BindMode = BindMode.TRANSCEIVER
+    window: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    tls: bool = False
+    tls_ca_file: str = ""  # empty: the system's
+    enquire_link_seconds: Seconds = 30.0
+    connect_timeout_seconds: Seconds = 10.0
+    reconnect_first_seconds: Seconds = 0.5
+    reconnect_longest_seconds: Seconds = 30.0
+
+
+class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One SMSC account: a pool of binds that share one rate."""
+
+    name: Name
+    networks: tuple[Literal["cmcc", "cucc", "ctcc", "cbn", "satnet", "unknown", "other"], ...] = ()
+    signatures: tuple[str, ...] | None = None
+    throughput: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100  # segments a second
+    source: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{0,20}$")] = ""
+    number_format: NumberFormat = NumberFormat.COUNTRY
+    message_id: MessageIdForm = MessageIdForm.SAME
+    response_timeout_seconds: Seconds = 10.0
+    receipt_deadline_seconds: Seconds = 259_200.0
+    user_message_reference: bool = True  # send TLV 0x0204, so that receipts can be told apart without an id
+    bind: tuple[BindSettings, ...] = ()
+
+
+class CategorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What holds for all messages of one category."""
+
+    on_doubt: OnDoubt
+    valid_for_seconds: Annotated[int, msgspec.Meta(ge=1, le=172_800)]
+
+
+class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of the machinery behind the store."""
+
+    lane_window: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 10_000  # queued messages in memory, each lane
+    awaiting_in_memory: Annotated[int, msgspec.Meta(ge=1_000, le=10_000_000)] = 100_000  # newest without a receipt
+    unmatched_receipts: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 100_000
+    unmatched_receipt_seconds: Seconds = 86_400.0
+    sweep_seconds: Seconds = 10.0  # how often validity and receipt deadlines are looked at
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 20  # submits of one part that the carrier refused for now
+    retry_first_seconds: Seconds = 0.5
+    retry_longest_seconds: Seconds = 60.0
+    drain_seconds: Seconds = 30.0  # how long a stop waits for answers that are under way
+
+
+def default_categories() -> dict[Category, CategorySettings]:
+    """The settings of the mainland profile: one copy of marketing at most, one of the others at least."""
+    return {
+        Category.OTP: CategorySettings(on_doubt=OnDoubt.RESEND, valid_for_seconds=300),
+        Category.NOTIFICATION: CategorySettings(on_doubt=OnDoubt.RESEND, valid_for_seconds=86_400),
+        Category.MARKETING: CategorySettings(on_doubt=OnDoubt.WAIT, valid_for_seconds=86_400),
+    }

@@ -1,0 +1,98 @@
+"""Every message ends: what waited past its validity expires, what waited past its receipt deadline stays unknown.
+
+What is in memory and moving sees its own time. This looks through what is at rest, on disk, every few seconds.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from gateway.delivery import outcomes
+from gateway.delivery.carriers import Carrier, Shared
+from gateway.message import FINAL, Milliseconds, PartStatus, Record, Status
+from gateway.store.api import StoreError
+
+AT_ONCE: Final = 500
+_AWAITING: Final = frozenset({PartStatus.SUBMITTED, PartStatus.IN_DOUBT})
+
+log = structlog.get_logger(__name__)
+
+
+class Sweeps:
+    """Looks for messages whose time is up."""
+
+    def __init__(self, shared: Shared, carriers: Mapping[str, Carrier]) -> None:
+        self._shared = shared
+        self._carriers = carriers
+        self._any_carrier = next(iter(carriers.values()))
+        deadlines = [carrier.settings.receipt_deadline_seconds for carrier in carriers.values()]
+        self._shortest_deadline = round(min(deadlines) * 1000)
+
+    async def sweep(self) -> None:
+        """One look at everything. What the store cannot do now is done next time."""
+        for carrier in self._carriers.values():
+            carrier.expire_waiting()
+        try:
+            await self._expire()
+            await self._give_up_waiting()
+        except StoreError as error:
+            log.warning("could not look for messages whose time is up", error=str(error))
+
+    async def _expire(self) -> None:
+        while True:
+            now = self._shared.clock()
+            stored = await self._shared.store.expired(now=now, limit=AT_ONCE)
+            ended = [record for record in stored if self._expire_one(record, now)]
+            if len(stored) < AT_ONCE or not ended:
+                return
+            await self._shared.store.update(ended[-1])
+
+    def _expire_one(self, stored: Record, now: Milliseconds) -> bool:
+        """End one, unless it has begun to move since it was read."""
+        live = self._shared.live
+        in_memory = live.get(stored.id)
+        record = in_memory or stored
+        if record.status not in {Status.QUEUED, Status.SCHEDULED, Status.HELD}:
+            return False
+        waited_on_disk = in_memory is None and record.status is Status.QUEUED
+        outcomes.end(record, Status.EXPIRED, at=now, reason="validity ended")
+        carrier = self._carrier_of(record)
+        live.adopt(record)
+        carrier.keep(record)
+        if waited_on_disk:
+            carrier.lanes[record.message.priority].settle_on_disk()
+        return True
+
+    async def _give_up_waiting(self) -> None:
+        """Messages accepted after the shortest deadline ago cannot be overdue; of the others each is asked."""
+        now = self._shared.clock()
+        before = now - self._shortest_deadline
+        stored = await self._shared.store.overdue(accepted_before=before, limit=AT_ONCE)
+        for each in stored:
+            record = self._shared.live.get(each.id) or each
+            if record.status not in FINAL and self._is_overdue(record, now):
+                outcomes.give_up_waiting(record, at=now)
+                self._shared.live.adopt(record)
+                self._carrier_of(record).keep(record)
+
+    def _is_overdue(self, record: Record, now: Milliseconds) -> bool:
+        """Whether every part that awaits a receipt, or an answer that never came, has waited long enough."""
+        waiting = [part for part in record.state.parts if part.status in _AWAITING]
+        for part in waiting:
+            last = part.attempts[-1]
+            carrier = self._carriers.get(last.carrier)
+            deadline = carrier.settings.receipt_deadline_seconds if carrier is not None else 0.0
+            if now < last.at + deadline * 1000:
+                return False
+        return bool(waiting)
+
+    def _carrier_of(self, record: Record) -> Carrier:
+        """The carrier that a record is with, or would go to; of carriers that are gone, any stands in."""
+        for part in record.state.parts:
+            if part.attempts and part.attempts[-1].carrier in self._carriers:
+                return self._carriers[part.attempts[-1].carrier]
+        for name in record.message.carriers:
+            if name in self._carriers:
+                return self._carriers[name]
+        return self._any_carrier

@@ -1,0 +1,80 @@
+"""Receipts that no attempt has claimed yet: those that came before the answer, and those of nobody.
+
+They are on disk before they are acknowledged; this is the memory of them, bounded in number and age.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from gateway.delivery.awaiting import canonical_receipt_id, digits, same_number
+from gateway.delivery.settings import MessageIdForm
+from gateway.message import Milliseconds, Record
+from gateway.store.api import UnmatchedReceipt
+
+
+class Unmatched:
+    """The unclaimed receipts of one carrier, oldest first."""
+
+    def __init__(self, *, form: MessageIdForm, limit: int) -> None:
+        self._form = form
+        self._limit = limit
+        self._receipts: OrderedDict[int, UnmatchedReceipt] = OrderedDict()  # by a running number
+        self._by_id: dict[str, list[int]] = {}
+        self._by_source: dict[str, list[int]] = {}
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._receipts)
+
+    def add(self, receipt: UnmatchedReceipt) -> list[UnmatchedReceipt]:
+        """Remember a receipt; return those that had to make room for it."""
+        number = self._next
+        self._next += 1
+        self._receipts[number] = receipt
+        self._by_id.setdefault(self._key(receipt), []).append(number)
+        self._by_source.setdefault(digits(receipt.source), []).append(number)
+        dropped = []
+        while len(self._receipts) > self._limit:
+            dropped.append(self._remove(next(iter(self._receipts))))
+        return dropped
+
+    def take_by_id(self, canonical_id: str, e164: str) -> list[UnmatchedReceipt]:
+        """Claim the receipts with this id, in its canonical spelling, about this number."""
+        numbers = self._by_id.get(canonical_id)
+        if numbers is None:
+            return []
+        wanted = [number for number in numbers if same_number(e164, self._receipts[number].source)]
+        return [self._remove(number) for number in wanted]
+
+    def take_for_doubt(self, record: Record, reference: int, *, only: bool) -> list[UnmatchedReceipt]:
+        """Claim the receipt that must be of an attempt without an id: by its reference, or, if it can be no other's."""
+        for receipt_number in self._about(record.message.to):
+            receipt = self._receipts[receipt_number]
+            if (receipt.reference and receipt.reference == reference) or (only and not receipt.reference):
+                return [self._remove(receipt_number)]
+        return []
+
+    def take_older_than(self, at: Milliseconds) -> list[UnmatchedReceipt]:
+        """Give up those that came before a time."""
+        given_up = []
+        for number, receipt in self._receipts.items():
+            if receipt.at >= at:
+                break
+            given_up.append(number)
+        return [self._remove(number) for number in given_up]
+
+    def _about(self, e164: str) -> Iterator[int]:
+        number = digits(e164)
+        for key in (number, number.removeprefix("86")):
+            yield from tuple(self._by_source.get(key, ()))
+
+    def _remove(self, number: int) -> UnmatchedReceipt:
+        receipt = self._receipts.pop(number)
+        for index, key in ((self._by_id, self._key(receipt)), (self._by_source, digits(receipt.source))):
+            index[key].remove(number)
+            if not index[key]:
+                del index[key]
+        return receipt
+
+    def _key(self, receipt: UnmatchedReceipt) -> str:
+        return canonical_receipt_id(receipt.carrier_message_id, self._form)
