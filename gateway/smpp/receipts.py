@@ -159,10 +159,12 @@ def _find_fields(text: str) -> dict[str, str]:
     found = list(_FIELD.finditer(text))
     for index, match in enumerate(found):
         name = re.sub(r"[ _]", "", match["name"]).lower()
-        if name == "text":
+        if name == "text" and "stat" in fields:
             break  # what follows is the message's own, and may look like anything
         end = found[index + 1].start() if index + 1 < len(found) else len(text)
-        fields.setdefault(name, text[match.end() : end].strip(" \t\r\n\0,;"))
+        value = text[match.end() : end].strip(" \t\r\n\0,;")
+        # Only dates have spaces inside; behind an id or a code stands a field that we do not know.
+        fields.setdefault(name, value if name.endswith("date") else value.split(" ", 1)[0].rstrip(",;"))
     return fields
 
 

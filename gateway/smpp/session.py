@@ -65,7 +65,7 @@ class Session:
         self._received_at = now
         self._active_at = now  # when the last message passed, either way
         self._init_deadline = now + settings.session_init_timeout_seconds
-        self._deadline = self._init_deadline  # never later than the next thing to do
+        self._deadline = _NEVER  # never later than the next thing to do
         self._enter(State.OPEN)
 
     # --- what the owner asks -------------------------------------------------------------------------------------
@@ -92,7 +92,11 @@ class Session:
 
     @property
     def next_deadline(self) -> float | None:
-        """When to call `handle_timer`: never too late, at times too early (it then does nothing). None: not at all."""
+        """When to call `handle_timer`: never too late, at times too early (it then does nothing). None: not at all.
+
+        Too early where the request that it was for has been answered since: looking for the next one at each answer
+        would cost more than calling once too often in a response timeout.
+        """
         return None if self._deadline == _NEVER else self._deadline
 
     def data_to_send(self) -> bytes:
@@ -148,7 +152,6 @@ class Session:
         self._owed -= 1
         if target is not self._state:
             self._enter(target)
-            self._deadline = now  # binding has started other timers
         if self._unbind_number is not None and self._owed <= 0:
             self._answer_unbind(now)
 
@@ -172,7 +175,7 @@ class Session:
         in the same bytes are not lost with it.
         """
         events: list[Event] = []
-        if self.is_over:
+        if self.is_over or not data:
             return events
         self._received_at = now
         for pdu in self._splitter.cut(data):
@@ -274,21 +277,25 @@ class Session:
         self._to_send.append(ENCODERS[GenericNack](GenericNack(), command_status, number))
 
     def _take_unbind(self, number: int, now: float, events: list[Event]) -> None:
-        """Answer it at once, or when the owner has answered what came before it, though not after the timeout."""
+        """Answer it when the owner has answered what came before it, though not after the timeout.
+
+        Then end, but not before what we asked is answered too, as far as the peer still does: its transport tells.
+        """
         events.append(PeerUnbound())
         self._unbind_number = number
+        self._closing_at = now + self.settings.response_timeout_seconds
+        self._deadline = min(self._deadline, self._closing_at)
         if self._owed <= 0:
             self._answer_unbind(now)
-            self._close(events)
-        else:
-            self._closing_at = now + self.settings.response_timeout_seconds
-            self._deadline = min(self._deadline, self._closing_at)
+            if self._closing_at <= now:
+                self._close(events)
 
     def _answer_unbind(self, now: float) -> None:
         assert self._unbind_number is not None
         self._to_send.append(ENCODERS[UnbindResp](UnbindResp(), 0, self._unbind_number))
         self._unbind_number = None
-        self._closing_at = self._deadline = now
+        if not self._window.unanswered:
+            self._closing_at = self._deadline = now
 
     # --- answers of the peer -------------------------------------------------------------------------------------
 
@@ -316,7 +323,7 @@ class Session:
         if nack and not command_status:
             command_status = CommandStatus.ESME_RUNKNOWNERR
         if request.context is _OWN:
-            self._deadline = self._received_at  # the next keep-alive is to be timed
+            self._deadline = self._find_deadline()  # the next keep-alive is to be timed
         else:
             status = name_status(command_status)
             events.append(ResponseReceived(number, request.body, body, status, request.context, late))
@@ -326,7 +333,8 @@ class Session:
             self._close(events)
         elif target is not self._state:
             self._enter(target)
-            self._deadline = self._received_at  # binding has started other timers
+        elif self._closing_at != _NEVER and self._unbind_number is None and not window.unanswered:
+            self._close(events)  # the last that the peer's unbind left unanswered
 
     def _take_malformed_response(self, number: int, late: bool, error: DecodeError, events: list[Event]) -> None:
         """Never answered: two peers that did would not stop. Its request is in doubt, and no answer will come."""
@@ -389,13 +397,13 @@ class Session:
 
     def _end(self) -> tuple[Unanswered, ...]:
         self._enter(State.CLOSED)
-        self._deadline = _NEVER
         return tuple(lost for lost in self._window.hand_back() if lost.context is not _OWN)
 
     def _enter(self, state: State) -> None:
         self._state = state
         self._ours = STEPS_WE_SEND[state, self.role]
         self._theirs = STEPS_WE_TAKE[state, self.role.peer]
+        self._deadline = self._find_deadline()
 
     def _where(self) -> str:
         return f"{self.role.name} while {self._state.name}"

@@ -1,0 +1,226 @@
+"""Sessions under any schedule, chunking and damage: nothing raises, nothing is lost, nothing is reported twice."""
+
+import contextlib
+import os
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.smpp import (
+    BindTransceiver,
+    BindTransceiverResp,
+    Body,
+    DeliverSm,
+    DeliverSmResp,
+    EnquireLink,
+    Event,
+    LocalError,
+    Pdu,
+    PeerUnbound,
+    RequestReceived,
+    RequestUnanswered,
+    ResponseReceived,
+    Role,
+    Session,
+    SessionBroken,
+    SessionClosed,
+    SessionSettings,
+    State,
+    SubmitSm,
+    SubmitSmResp,
+    Unbind,
+    encode,
+)
+
+SETTINGS = SessionSettings(window=4, hold_slots=True, max_pdu_bytes=2048, max_late_requests=3)
+HELLO = SubmitSm(source_addr="1069", destination_addr="8613812345678", short_message=b"hello")
+
+
+def bound_session(role: Role) -> Session:
+    """A session bound as a transceiver without a peer."""
+    session = Session(role, SETTINGS, now=0.0)
+    bind = BindTransceiver(system_id="a", password="b")
+    if role is Role.ESME:
+        number = session.send(bind, now=0.0)
+        session.receive_data(encode(Pdu(0, number, BindTransceiverResp())), now=0.0)
+    else:
+        [event] = session.receive_data(encode(Pdu(0, 1, bind)), now=0.0)
+        assert isinstance(event, RequestReceived)
+        session.respond(event.pdu, BindTransceiverResp(), now=0.0)
+    session.data_to_send()
+    assert session.state is State.BOUND_TRX
+    return session
+
+
+def check_end(events: list[Event]) -> None:
+    """The end comes last, and once."""
+    ends = [index for index, event in enumerate(events) if isinstance(event, SessionBroken | SessionClosed)]
+    assert ends in ([], [len(events) - 1])
+
+
+@given(st.data())
+def test_any_chunking_gives_the_same_events(pdus: st.SearchStrategy[Pdu], data: st.DataObject):
+    stream = b"".join(encode(pdu) for pdu in data.draw(st.lists(pdus, max_size=12)))
+    whole, chunked = bound_session(Role.SMSC), bound_session(Role.SMSC)
+    expected = whole.receive_data(stream, now=1.0)
+    events: list[Event] = []
+    while stream:
+        size = data.draw(st.integers(1, 200))
+        events += chunked.receive_data(stream[:size], now=1.0)
+        stream = stream[size:]
+    assert repr(events) == repr(expected)  # errors compare by identity
+    assert chunked.data_to_send() == whole.data_to_send()
+    assert chunked.state is whole.state
+
+
+@given(st.data(), st.sampled_from(Role))
+def test_no_damage_raises_out_of_a_session(pdus: st.SearchStrategy[Pdu], data: st.DataObject, role: Role):
+    session = bound_session(role)
+    for _ in range(3):
+        session.send(EnquireLink(), now=0.0)
+    stream = bytearray(b"".join(encode(pdu) for pdu in data.draw(st.lists(pdus, min_size=1, max_size=6))))
+    for _ in range(data.draw(st.integers(0, 5))):
+        at = data.draw(st.integers(0, len(stream) - 1))
+        stream[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+        if not stream:
+            return
+    events: list[Event] = []
+    step = data.draw(st.integers(1, len(stream)))
+    for at in range(0, len(stream), step):
+        events += session.receive_data(bytes(stream[at : at + step]), now=1.0)
+    check_end(events)
+
+
+@given(st.randoms(use_true_random=False))
+def test_every_request_ends_in_exactly_one_way(chance: random.Random):
+    run_schedule(chance)
+
+
+@pytest.mark.load
+def test_a_longer_seeded_run_of_the_same():
+    """`FUZZ_SEED=1 FUZZ_ROUNDS=100000 pytest -m load tests/smpp/test_session_properties.py`."""
+    seed = int(os.environ.get("FUZZ_SEED", random.SystemRandom().randrange(1 << 32)))
+    rounds = int(os.environ.get("FUZZ_ROUNDS", "20000"))
+    for number in range(seed, seed + rounds):
+        try:
+            run_schedule(random.Random(number))
+        except Exception as error:
+            raise AssertionError(f"FUZZ_SEED={number} FUZZ_ROUNDS=1") from error
+
+
+class End:
+    """One end under test: its session, what it has asked, and what it has heard of it."""
+
+    def __init__(self, role: Role) -> None:
+        self.session = Session(role, SETTINGS, now=0.0)
+        self.to_answer: list[Pdu] = []
+        self.asked: set[int] = set()
+        self.settled: Counter[int] = Counter()
+        self.late: Counter[int] = Counter()
+        self.answered: list[int] = []
+        self.over = False
+
+    def take(self, events: list[Event]) -> None:
+        check_end(events)
+        assert not (self.over and events)
+        for event in events:
+            match event:
+                case RequestReceived(pdu=pdu):
+                    self.to_answer.append(pdu)
+                case ResponseReceived(context=int(key), sequence_number=number, late=late):
+                    (self.late if late else self.settled)[key] += 1
+                    if not late:
+                        self.answered.append(number)
+                case RequestUnanswered(context=int(key)):
+                    self.settled[key] += 1
+                case SessionBroken(unanswered=unanswered) | SessionClosed(unanswered=unanswered):
+                    self.settled.update(lost.context for lost in unanswered if isinstance(lost.context, int))
+                    self.over = True
+                case PeerUnbound():
+                    pass
+
+    def ask(self, key: int, now: float) -> None:
+        """Send a request under `key`; the table or the window may say no."""
+        request = HELLO if self.session.role is Role.ESME else DeliverSm()
+        self.session.send(request, now=now, context=key)
+        self.asked.add(key)
+
+    def answer(self, chance: random.Random, now: float) -> None:
+        """Answer any of the requests that wait for it, most by accepting."""
+        if not self.to_answer:
+            return
+        pdu = self.to_answer.pop(chance.randrange(len(self.to_answer)))
+        accepted: dict[type[Body], Body] = {
+            BindTransceiver: BindTransceiverResp(),
+            SubmitSm: SubmitSmResp(message_id="1"),
+            DeliverSm: DeliverSmResp(),
+        }
+        if type(pdu.body) in accepted:
+            status = chance.choice([0, 0, 0, 0x58])
+            self.session.respond(pdu, accepted[type(pdu.body)], now=now, command_status=status)
+
+    def check(self) -> None:
+        """When all is over: each request was settled in one way, and at most once more by a late answer."""
+        assert self.session.is_over
+        assert set(self.settled) == self.asked, "a request was lost"
+        assert set(self.settled.values()) <= {1}, "a request was settled twice"
+        assert set(self.late.values()) <= {1}
+        assert set(self.late) <= set(self.settled)
+        assert self.session.window_in_use == 0
+
+
+def run_schedule(chance: random.Random) -> int:
+    """Two ends, random acts, chunks cut anywhere, in half the runs an octet changed now and then.
+
+    Returns how many requests were made.
+    """
+    ends = {role: End(role) for role in Role}
+    wires: dict[Role, bytearray] = {role: bytearray() for role in Role}  # to whom
+    ends[Role.ESME].session.send(BindTransceiver(system_id="a", password="b"), now=0.0)
+    now, faulty = 0.0, chance.random() < 0.5
+    for key in range(chance.randrange(20, 120)):
+        now += chance.choice([0.0, 0.0, 0.1, 2.0, 9.0])
+        end = ends[chance.choice([*Role])]
+        act = chance.choice(["ask", "ask", "answer", "answer", "carry", "carry", "carry", "time", "release", "rare"])
+        with contextlib.suppress(LocalError):  # then nothing was sent
+            match act:
+                case "ask":
+                    end.ask(key, now)
+                case "answer":
+                    end.answer(chance, now)
+                case "carry":
+                    carry(end, wires, chance if faulty else None, chance, now)
+                case "time":
+                    end.take(end.session.handle_timer(now=now))
+                case "release" if end.answered:
+                    end.session.release(end.answered.pop())
+                case "rare" if chance.random() < 0.05:
+                    end.session.send(Unbind(), now=now)
+                case "rare" if chance.random() < 0.05:
+                    end.take(end.session.receive_eof(now=now))
+        assert 0 <= end.session.window_in_use <= SETTINGS.window
+        assert end.session.next_deadline is not None or end.session.is_over
+    for end in ends.values():
+        end.take(end.session.receive_eof(now=now))
+        end.check()
+    return sum(len(end.asked) for end in ends.values())
+
+
+def carry(
+    end: End, wires: dict[Role, bytearray], faults: random.Random | None, chance: random.Random, now: float
+) -> None:
+    """Put what `end` has to send on the wire, and give it some of what came."""
+    wires[end.session.role.peer] += end.session.data_to_send()
+    wire = wires[end.session.role]
+    if faults is not None and wire and faults.random() < 0.03:
+        wire[faults.randrange(len(wire))] ^= 1 << faults.randrange(8)
+    size = len(wire) if chance.random() < 0.5 else chance.randrange(len(wire) + 1)
+    end.take(end.session.receive_data(bytes(wire[:size]), now=now))
+    del wire[:size]
+
+
+def test_the_schedules_do_something():
+    assert sum(run_schedule(random.Random(seed)) for seed in range(100)) > 500
