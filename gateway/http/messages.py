@@ -1,0 +1,151 @@
+"""GET /v1/messages/{id}, the list, and the search: an account sees its own messages only."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from gateway.account import Account
+from gateway.http.answers import ListView, MessageView, message_view
+from gateway.http.calls import Answer, Call, answer
+from gateway.http.fields import FILTERS, take_fields, take_parameters
+from gateway.http.formats import Shape, shape_of
+from gateway.http.problems import Code, Fault, Problem, invalid
+from gateway.message import MessageId, Milliseconds
+from gateway.numbers import InvalidNumber, normalise
+from gateway.store.api import Query, Store, StoreError
+
+_DAY_MILLISECONDS: Final = 86_400_000
+_MAX_PARAMETERS: Final = 20
+_MAX_SEARCH_BYTES: Final = 65_536
+_SLICE: Final = 200  # messages shown between two returns to the loop
+_CURSOR_VERSION: Final = b"\x01"
+_MAX_ID: Final = 2**63 - 1
+
+
+class Messages:
+    """Finds messages for those who may see them."""
+
+    def __init__(self, store: Store, clock: Callable[[], Milliseconds]) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def get(self, call: Call) -> Answer:
+        """One message. Raises Problem (404), the same for one that is not there and one of another account."""
+        message_id = _parse_id(call.argument)
+        try:
+            record = None if message_id is None else await self._store.read(message_id)
+        except StoreError:
+            raise _unreadable() from None
+        if record is None or not _may_see(call.account, record.message.account):
+            raise Problem(Code.NOT_FOUND, "There is no message with this id.")
+        return answer(call, message_view(record, mask_codes=call.account.sees_all))
+
+    async def list(self, call: Call) -> Answer:
+        """A page of messages, newest first, by the parameters of the query."""
+        parameters = _parameters(call.query)
+        values, faults = take_parameters(parameters, FILTERS)
+        if faults:
+            raise invalid(*faults)
+        return await self._page(call, values, place="parameter", prefix="")
+
+    async def search(self, call: Call) -> Answer:
+        """The same, by the members of the body, so that numbers stay out of the logs of proxies."""
+        if len(call.body) > _MAX_SEARCH_BYTES:
+            raise Problem(Code.TOO_LARGE, f"The body of a search has at most {_MAX_SEARCH_BYTES} octets.")
+        if shape_of(call.body, call.body_format) is not Shape.OBJECT:
+            raise invalid(Fault(pointer="", rule="must be an object of filters"))
+        values, faults = take_fields(call.body, call.body_format, FILTERS)
+        if faults:
+            raise invalid(*faults)
+        return await self._page(call, values, place="pointer", prefix="/")
+
+    async def _page(self, call: Call, values: dict[str, Any], *, place: str, prefix: str) -> Answer:
+        def fault(name: str) -> Problem:
+            return invalid(Fault(**{place: prefix + name}, rule=FILTERS[name].rule))
+
+        since = values.get("since")
+        to = values.get("to", "")
+        cursor = values.get("cursor")
+        try:
+            number = normalise(to).e164 if to else ""
+        except InvalidNumber:
+            raise fault("to") from None
+        before = None if cursor is None else _parse_cursor(cursor)
+        if cursor is not None and before is None:
+            raise fault("cursor")
+        query = Query(
+            account="" if call.account.sees_all else call.account.name,
+            to=number,
+            client_ref=values.get("client_ref", ""),
+            batch=values.get("batch", ""),
+            status=values.get("status"),
+            since=self._clock() - _DAY_MILLISECONDS if since is None else round(since.timestamp() * 1000),
+            before=before,
+            limit=values.get("limit", 100),
+        )
+        try:
+            page = await self._store.find(query)
+        except StoreError:
+            raise _unreadable() from None
+        views: list[MessageView] = []
+        for start in range(0, len(page.records), _SLICE):
+            if start:
+                await asyncio.sleep(0)
+            shown = page.records[start : start + _SLICE]
+            views += [message_view(record, mask_codes=call.account.sees_all) for record in shown]
+        return answer(call, ListView(views, None if page.cursor is None else _cursor(page.cursor)))
+
+
+def _unreadable() -> Problem:
+    return Problem(Code.STORE_UNAVAILABLE, "The store cannot be read at the moment.")
+
+
+def _may_see(account: Account, owner: str) -> bool:
+    return account.sees_all or account.name == owner
+
+
+def _parse_id(text: str) -> MessageId | None:
+    """An id as we show it, or None: one spelling only."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19) or text[0] == "0":
+        return None
+    number = int(text)
+    return MessageId(number) if number <= _MAX_ID else None
+
+
+def _parameters(query: str) -> dict[str, str]:
+    """The parameters of a query, each at most once. Raises Problem."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
+    except ValueError:
+        rule = f"must be at most {_MAX_PARAMETERS} parameters in UTF-8"
+        raise invalid(Fault(parameter="?", rule=rule)) from None
+    parameters = dict(pairs)
+    for name, _ in pairs:
+        if name in FILTERS and sum(name == other for other, _ in pairs) > 1:
+            raise invalid(Fault(parameter=name, rule="must not come twice"))
+    # A plus that was not written %2B has become a space: give it back where only a plus makes sense.
+    if parameters.get("to", "").startswith(" "):
+        parameters["to"] = "+" + parameters["to"][1:]
+    if "T" in parameters.get("since", ""):
+        parameters["since"] = parameters["since"].replace(" ", "+")
+    return parameters
+
+
+def _cursor(before: MessageId) -> str:
+    """The place in a list after this message, for the client to hand back."""
+    return base64.urlsafe_b64encode(_CURSOR_VERSION + before.to_bytes(8, "big")).decode("ascii")
+
+
+def _parse_cursor(cursor: str) -> MessageId | None:
+    """The place that a cursor means; None when it is none of ours."""
+    try:
+        octets = base64.b64decode(cursor, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(octets) != 9 or octets[:1] != _CURSOR_VERSION:
+        return None
+    number = int.from_bytes(octets[1:], "big")
+    return MessageId(number) if number <= _MAX_ID else None

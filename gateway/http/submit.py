@@ -1,0 +1,107 @@
+"""POST /v1/messages: take messages in, and answer when those that were accepted are on disk."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from gateway.http.answers import (
+    AcceptedView,
+    RefusedView,
+    ResultsView,
+    accepted_view,
+    decision_view,
+)
+from gateway.http.bodies import Submission, Terms, read_submission
+from gateway.http.calls import Answer, Call, answer, problem_answer
+from gateway.http.problems import Code, Problem, refusal_document, refusal_status
+from gateway.http.settings import HttpSettings
+from gateway.intake import Accepted, Decision, Intake
+from gateway.message import Milliseconds
+from gateway.policy.verdict import Reason
+
+_SLICE: Final = 500  # answers made between two returns to the loop
+_UNAVAILABLE: Final = "The messages could not be written to disk. None was accepted; send them again later."
+
+
+class Submit:
+    """Takes messages in, up to a limit of those whose answers are still out."""
+
+    def __init__(self, settings: HttpSettings, intake: Intake, clock: Callable[[], Milliseconds]) -> None:
+        self._max_messages = settings.max_messages
+        self._max_in_progress = settings.max_messages_in_progress
+        self._intake = intake
+        self._clock = clock
+        self._in_progress = 0
+        self._stopping = False
+
+    @property
+    def in_progress(self) -> int:
+        """How many messages are handed in and not yet answered for."""
+        return self._in_progress
+
+    def stop_accepting(self) -> None:
+        """Refuse what comes from now on; what is under way is finished."""
+        self._stopping = True
+
+    async def submit(self, call: Call) -> Answer:
+        """Decide every message of a request. Raises Problem; a 503 means that none was accepted."""
+        if self._stopping:
+            raise Problem(Code.STOPPING, "The gateway is stopping. Nothing was accepted; send it again later.")
+        terms = Terms(
+            account=call.account,
+            form=call.body_format,
+            now=self._clock(),
+            max_messages=self._max_messages,
+            idempotency_key=call.idempotency_key,
+        )
+        submission = await read_submission(call.body, terms)
+        count = len(submission.drafts)
+        if self._in_progress + count > self._max_in_progress:
+            detail = "More messages are on their way to the disk than the gateway holds. Nothing was accepted."
+            raise Problem(Code.QUEUE_FULL, detail)
+        self._in_progress += count
+        try:
+            decisions = await self._intake.submit(call.account, submission.drafts)
+        finally:
+            self._in_progress -= count
+        return (
+            _answer_one(call, decisions[0]) if submission.single else await _answer_array(call, submission, decisions)
+        )
+
+
+def _answer_one(call: Call, decision: Decision) -> Answer:
+    if isinstance(decision, Accepted):
+        return answer(call, accepted_view(decision), 200 if decision.duplicate else 202)
+    if decision.reason is Reason.STORE_UNAVAILABLE:
+        raise Problem(Code.STORE_UNAVAILABLE, _UNAVAILABLE)
+    return problem_answer(call.answer_format, refusal_document(decision), refusal_status(decision), {})
+
+
+async def _answer_array(call: Call, submission: Submission, decisions: Sequence[Decision]) -> Answer:
+    if not any(isinstance(decision, Accepted) for decision in decisions) and any(
+        decision.reason is Reason.STORE_UNAVAILABLE for decision in decisions if not isinstance(decision, Accepted)
+    ):
+        raise Problem(Code.STORE_UNAVAILABLE, _UNAVAILABLE)
+    results: list[AcceptedView | RefusedView] = []
+    for start in range(0, len(decisions), _SLICE):
+        if start:
+            await asyncio.sleep(0)
+        results += [decision_view(decision) for decision in decisions[start : start + _SLICE]]
+    if submission.places is not None:
+        results = _spread(results, submission.places)
+    refused = sum(type(result) is RefusedView for result in results)
+    return answer(call, ResultsView(len(results) - refused, refused, results), 202)
+
+
+def _spread(results: Sequence[AcceptedView | RefusedView], places: Sequence[int]) -> list[AcceptedView | RefusedView]:
+    """The results of the different numbers, laid out for the numbers as asked for: a repeated one is a duplicate."""
+    spread: list[AcceptedView | RefusedView] = []
+    seen = -1
+    for place in places:
+        result = results[place]
+        if place > seen:
+            seen = place
+        elif isinstance(result, AcceptedView):
+            result = result.as_duplicate()
+        spread.append(result)
+    return spread

@@ -1,0 +1,197 @@
+"""A real server on a free port, over the real intake and the store in memory; one client."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from gateway.account import Account, Scope
+from gateway.http.keys import Keys, hash_key
+from gateway.http.operations import BindView, CarrierView
+from gateway.http.server import HttpServer
+from gateway.http.settings import HttpSettings
+from gateway.intake import Intake
+from gateway.message import Category, IdSource, MessageId, Record
+from gateway.numbers import Network, NumberPlan
+from gateway.policy.content import ContentStage
+from gateway.policy.number import NumberStage
+from gateway.policy.pipeline import Pipeline
+from gateway.policy.signature import SignatureStage
+from gateway.refs import ClientRefs, ClientRefSettings
+from gateway.routing.router import CarrierReach, Router
+from gateway.store.memory import MemoryStore
+
+NOW = 1_772_323_200_000  # 2026-03-01T00:00:00Z
+PLAN = "prefix,network,kind,note\n138,cmcc,mobile,\n186,cucc,mobile,\n189,ctcc,mobile,\n"
+
+ACCOUNTS = {
+    "alpha-key": Account(name="alpha", signatures=("阳光物业",)),
+    "alpha-new-key": Account(name="alpha", signatures=("阳光物业",)),
+    "beta-key": Account(name="beta"),
+    "high-key": Account(name="high", allow_high=True, senders=("1069",)),
+    "send-key": Account(name="alpha", scopes=frozenset({Scope.SEND})),
+    "operate-key": Account(name="operator", scopes=frozenset({Scope.SEND, Scope.READ, Scope.OPERATE})),
+    "review-key": Account(name="reviewer", scopes=frozenset({Scope.READ, Scope.REVIEW})),
+    "metrics-key": Account(name="prometheus", scopes=frozenset({Scope.METRICS})),
+}
+
+
+class FakeOperations:
+    """The running gateway, as the API asks for it."""
+
+    def __init__(self) -> None:
+        self.is_ready = True
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+    def carriers(self) -> list[CarrierView]:
+        bound = BindView(name="cmcc-a-1", state="bound", window=100, in_use=3, since=NOW)
+        waiting = BindView(name="cmcc-a-2", state="waiting", window=100, in_use=0, since=NOW, error="refused")
+        return [CarrierView(name="cmcc-a", state="up", rate=1000.0, queued=7, binds=(bound, waiting))]
+
+
+class FakeMetrics:
+    """Remembers what was observed."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, int]] = []
+
+    def observe_request(self, route: str, status: int, seconds: float) -> None:
+        assert seconds >= 0
+        self.requests.append((route, status))
+
+    def render(self) -> tuple[bytes, str]:
+        return b"gateway_up 1\n", "text/plain; version=0.0.4"
+
+
+class Clock:
+    """The wall clock, which stands until it is set."""
+
+    now = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Reply(msgspec.Struct):
+    """An answer, read to its end."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+
+class Api:
+    """A server with everything behind it, and a client in front of it."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self.clock = Clock()
+        self.store = MemoryStore()
+        self.operations = FakeOperations()
+        self.metrics = FakeMetrics()
+        self.accepted: list[Record] = []
+        carrier = CarrierReach(name="cmcc-a", networks=frozenset({Network.CMCC, Network.CUCC, Network.OTHER}))
+        self.intake = Intake(
+            pipeline=Pipeline([NumberStage(NumberPlan.parse(PLAN)), SignatureStage(), ContentStage()]),
+            router=Router([carrier], []),
+            store=self.store,
+            ids=IdSource(node=1, last=MessageId(0)),
+            refs=ClientRefs(ClientRefSettings()),
+            valid_for_seconds={Category.OTP: 300, Category.NOTIFICATION: 86_400, Category.MARKETING: 86_400},
+            on_accepted=self.accepted.extend,
+            clock=self.clock,
+        )
+        self.server = HttpServer(
+            settings,
+            keys=Keys([(hash_key(key), account) for key, account in ACCOUNTS.items()]),
+            intake=self.intake,
+            store=self.store,
+            operations=self.operations,
+            metrics=self.metrics,
+            clock=self.clock,
+        )
+        self.session: aiohttp.ClientSession
+
+    @property
+    def url(self) -> str:
+        host, port = self.server.address
+        return f"http://{host}:{port}"
+
+    async def start(self) -> None:
+        await self.store.open()
+        await self.server.start()
+        self.session = aiohttp.ClientSession()
+
+    async def stop(self) -> None:
+        await self.session.close()
+        await self.server.stop()
+        await self.store.close()
+
+    async def call(self, method: str, path: str, *, key: str | None = "alpha-key", **request: Any) -> Reply:
+        """One request, to its whole answer."""
+        headers = dict(request.pop("headers", {}))
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        async with self.session.request(method, self.url + path, headers=headers, **request) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def post(self, content: Any, **request: Any) -> Reply:
+        """Submit what is given, as JSON; octets as they are."""
+        body = content if isinstance(content, bytes) else msgspec.json.encode(content)
+        headers = {"Content-Type": "application/json", **request.pop("headers", {})}
+        data = body if len(body) < 1_000_000 else io.BytesIO(body)  # aiohttp warns of large octets
+        return await self.call("POST", "/v1/messages", data=data, headers=headers, **request)
+
+    async def get(self, path: str, **request: Any) -> Reply:
+        return await self.call("GET", path, **request)
+
+    async def raw(self, octets: bytes, *, until_closed: bool = False) -> bytes:
+        """Send octets as they are; return what comes back before a pause, or before the end."""
+        reader, writer = await asyncio.open_connection(*self.server.address)
+        writer.write(octets)
+        if until_closed:
+            answer = await reader.read()
+        else:
+            answer = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+
+@pytest.fixture
+def settings() -> HttpSettings:
+    """Tests that need other limits define their own."""
+    return HttpSettings(listen="127.0.0.1:0", stop_timeout_seconds=2.0)
+
+
+@pytest.fixture
+async def api(settings: HttpSettings) -> AsyncIterator[Api]:
+    api = Api(settings)
+    await api.start()
+    yield api
+    await api.stop()
+
+
+@pytest.fixture
+async def make_api() -> AsyncIterator[Callable[..., Awaitable[Api]]]:
+    """Start servers with settings of their own."""
+    started: list[Api] = []
+
+    async def make(**settings: Any) -> Api:
+        api = Api(HttpSettings(**{"listen": "127.0.0.1:0", "stop_timeout_seconds": 2.0, **settings}))
+        await api.start()
+        started.append(api)
+        return api
+
+    yield make
+    for api in started:
+        await api.stop()
