@@ -94,6 +94,7 @@ class Bind:
         )
         self._bound: asyncio.Future[None] | None = None
         self._leaving = False  # the session is ending: it takes no more requests
+        self._closing = asyncio.Event()  # it shall not be opened again
         self._log = log.bind(bind=settings.name)
 
     @property
@@ -126,8 +127,8 @@ class Bind:
         return self.reserved + (self.connection.window_in_use if self.connection is not None else 0)
 
     async def run(self) -> None:
-        """Keep the bind up until cancelled."""
-        while True:
+        """Keep the bind up until it is closed."""
+        while not self._closing.is_set():
             try:
                 connection = await self._open()
             except (OSError, TimeoutError, ssl.SSLError, SmppError, BindRefused) as error:
@@ -137,12 +138,15 @@ class Bind:
                 await connection.closed
                 if time.monotonic() - up_at >= STABLE_SECONDS:
                     self._backoff.reset()
+            if self._closing.is_set():
+                return
             delay = self._backoff.next()
             self._log.info("bind is down", error=self.error, retry_in_seconds=round(delay, 2))
             await asyncio.sleep(delay)
 
     async def close(self) -> None:
-        """Unbind in order, if it is up."""
+        """Unbind in order, if it is up, and stay down."""
+        self._closing.set()
         if self.connection is not None:
             self._leaving = True
             await self.connection.unbind()
