@@ -41,8 +41,11 @@ from .wire import HEADER
 _NEVER: Final = float("inf")
 _OWN: Final = object()  # the context of requests that the session sends for itself
 
+# By the command_id of the request. A generic_nack is nobody's own response: command_id 0 is no request.
 _RESPONSE_TYPES: Final[dict[int, type[Body]]] = {
-    body_type.command_id ^ RESPONSE_BIT: body_type for body_type in BODY_TYPES if body_type.command_id & RESPONSE_BIT
+    body_type.command_id ^ RESPONSE_BIT: body_type
+    for body_type in BODY_TYPES
+    if body_type.command_id & RESPONSE_BIT and body_type is not GenericNack
 }
 _BIND_COMMANDS: Final = frozenset({CommandId.BIND_TRANSMITTER, CommandId.BIND_RECEIVER, CommandId.BIND_TRANSCEIVER})
 # Whose silence ends the session.

@@ -556,6 +556,12 @@ def test_an_unknown_command_is_refused_by_a_generic_nack(bound: Any):
     assert nack == Pdu(CommandStatus.ESME_RINVCMDID, 5, GenericNack())
 
 
+def test_command_id_0_is_no_request(bound: Any):
+    [refused] = bound.smsc.receive_data(b"\0\0\0\x10" + bytes(11) + b"\x05", now=0.0)
+    assert refused.command_status == CommandStatus.ESME_RINVCMDID
+    assert decode(bound.smsc.data_to_send()) == Pdu(CommandStatus.ESME_RINVCMDID, 5, GenericNack())
+
+
 def test_a_command_that_has_no_response_is_refused_by_a_generic_nack(bound: Any):
     [refused] = bound.smsc.receive_data(encode(Pdu(0, 5, AlertNotification(source_addr="1", esme_addr="2"))), now=0.0)
     assert isinstance(refused, RequestRefused)

@@ -180,6 +180,8 @@ def run_schedule(chance: random.Random) -> int:
     ends = {role: End(role) for role in Role}
     wires: dict[Role, bytearray] = {role: bytearray() for role in Role}  # to whom
     ends[Role.ESME].session.send(BindTransceiver(system_id="a", password="b"), now=0.0)
+    if chance.random() < 0.9:
+        finish_bind(ends)
     now, faulty = 0.0, chance.random() < 0.5
     for key in range(chance.randrange(20, 120)):
         now += chance.choice([0.0, 0.0, 0.1, 2.0, 9.0])
@@ -207,6 +209,15 @@ def run_schedule(chance: random.Random) -> int:
         end.take(end.session.receive_eof(now=now))
         end.check()
     return sum(len(end.asked) for end in ends.values())
+
+
+def finish_bind(ends: dict[Role, End]) -> None:
+    """Let the bind be answered before anything else happens."""
+    esme, smsc = ends[Role.ESME].session, ends[Role.SMSC].session
+    [event] = smsc.receive_data(esme.data_to_send(), now=0.0)
+    assert isinstance(event, RequestReceived)
+    smsc.respond(event.pdu, BindTransceiverResp(), now=0.0)
+    ends[Role.ESME].take(esme.receive_data(smsc.data_to_send(), now=0.0))
 
 
 def carry(
