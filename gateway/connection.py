@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._session = Session(role, settings, now=self._loop.time())
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._busy = False  # inside a callback: what is sent now is written at its end
         self._scheduled = False  # a write is scheduled for the end of this iteration
         self._ended = False  # the session's last event has been reported
@@ -226,9 +227,10 @@ class Connection(asyncio.Protocol):
         if deadline is None:
             return
         if self._timer is not None:
-            if self._timer.when() <= deadline:
+            if self._timer_at <= deadline:
                 return
             self._timer.cancel()
+        self._timer_at = deadline  # kept here: what uvloop gives for a time that is past cannot be asked
         self._timer = self._loop.call_at(deadline, self._on_timer, deadline)
 
     def _on_timer(self, deadline: float) -> None:

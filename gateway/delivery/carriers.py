@@ -125,6 +125,7 @@ class Carrier:
         self._turn = 0
         self._pump_scheduled = False
         self._pump_timer: asyncio.TimerHandle | None = None
+        self._pump_timer_at = 0.0
         self._refills: set[asyncio.Task[None]] = set()
         self.stopping = False
 
@@ -219,10 +220,15 @@ class Carrier:
 
     def _pump_at(self, when: float) -> None:
         if self._pump_timer is not None:
-            if not self._pump_timer.cancelled() and self._loop.time() < self._pump_timer.when() <= when:
+            if self._pump_timer_at <= when:
                 return
             self._pump_timer.cancel()
-        self._pump_timer = self._loop.call_at(when, self._pump)
+        self._pump_timer_at = when
+        self._pump_timer = self._loop.call_at(when, self._pump_on_time)
+
+    def _pump_on_time(self) -> None:
+        self._pump_timer = None
+        self._pump()
 
     def _freest_bind(self) -> Bind | None:
         best, most = None, 0
