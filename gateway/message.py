@@ -3,10 +3,11 @@
 `Message` is what was accepted and never changes. `Record` is a message with everything that has happened to it since;
 it is the unit that the store keeps and delivery works on. Times are integer milliseconds since 1970-01-01 UTC.
 
-All structs are stored as JSON arrays, so fields are only ever added at the end, with a default.
+All structs are stored as JSON arrays, so fields are only ever added at the end, with a default. None of them can be
+part of a reference cycle, so the garbage collector need not look at them (`gc=False`), however many are alive.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NewType
 
@@ -67,7 +68,7 @@ class PartStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
     """A message as it was accepted: everything needed to send it, nothing about how that went."""
 
     id: MessageId
@@ -89,7 +90,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     carriers: tuple[str, ...] = ()  # the candidates at acceptance, best first
 
 
-class Attempt(msgspec.Struct, frozen=True, array_like=True):
+class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One submit_sm of one part: where it went and what became of it."""
 
     carrier: str
@@ -101,14 +102,14 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     reference: int = 0  # the user_message_reference it carried (TLV 0x0204), 0 when none
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
+class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One part of a message and all its attempts, oldest first."""
 
     status: PartStatus = PartStatus.WAITING
     attempts: tuple[Attempt, ...] = ()
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of a message's timeline."""
 
     at: Milliseconds
@@ -116,7 +117,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     reason: str = ""
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """What has happened to a message so far: the part of a record that changes."""
 
     status: Status
@@ -124,7 +125,7 @@ class State(msgspec.Struct, array_like=True):
     timeline: list[Entry]
 
 
-class Record(msgspec.Struct):
+class Record(msgspec.Struct, gc=False):
     """A message with its state, and the lane it waits in (or left by) when it is not final.
 
     An entity, not a value: delivery changes `state` in place and hands the record to the store, which writes what it
@@ -158,8 +159,21 @@ def new_record(message: Message, status: Status, *, lane: str) -> Record:
     return Record(message, State(status, waiting, [Entry(message.accepted_at, status)]), lane)
 
 
-def status_of_parts(parts: Iterable[Part]) -> Status:
+_STATUS_OF_ONE: Final = {
+    PartStatus.WAITING: Status.QUEUED,
+    PartStatus.SENDING: Status.SENDING,
+    PartStatus.IN_DOUBT: Status.IN_DOUBT,
+    PartStatus.SUBMITTED: Status.SUBMITTED,
+    PartStatus.DELIVERED: Status.DELIVERED,
+    PartStatus.FAILED: Status.FAILED,
+    PartStatus.UNKNOWN: Status.UNKNOWN,
+}
+
+
+def status_of_parts(parts: Sequence[Part]) -> Status:
     """What a message's parts say about it. The order of the questions is the rule."""
+    if len(parts) == 1:
+        return _STATUS_OF_ONE[parts[0].status]
     seen = {part.status for part in parts}
     if PartStatus.FAILED in seen:
         return Status.FAILED

@@ -13,7 +13,7 @@ from gateway.delivery.settings import MessageIdForm
 from gateway.message import PartStatus, Record
 
 
-class Awaited(msgspec.Struct):
+class Awaited(msgspec.Struct, gc=False):
     """One attempt: the k-th of part n. `older`: another with the same id, for carriers reuse ids."""
 
     record: Record

@@ -50,7 +50,7 @@ STORE_RETRY_SECONDS: Final = 0.5
 log = structlog.get_logger(__name__)
 
 
-class Flight(msgspec.Struct):
+class Flight(msgspec.Struct, gc=False):
     """A part on its way: attempt k of part n. What the session hands back with the answer."""
 
     record: Record
@@ -103,6 +103,7 @@ class Carrier:
     ) -> None:
         self.settings = settings
         self.lanes = lanes
+        self._in_order = tuple(lanes[priority] for priority in Priority)  # high, normal, low
         self._shared = shared
         self._listener = listener
         self._loop = asyncio.get_running_loop()
@@ -214,7 +215,7 @@ class Carrier:
                 self._pump_at(now + self._bucket.ready_in())
                 break
             self._hand_over(bind, handover, now)
-        for lane in self.lanes.values():
+        for lane in self._in_order:
             if lane.wants_refill:
                 self._refill(lane)
 
@@ -254,7 +255,7 @@ class Carrier:
                 return handover
 
     def _next_lane(self) -> Lane | None:
-        high, normal, low = (self.lanes[priority] for priority in Priority)
+        high, normal, low = self._in_order
         if high.oldest is not None:
             return high
         if normal.oldest is not None and low.oldest is not None:

@@ -4,6 +4,7 @@ Everything here follows from the message and the carrier's settings, so that a p
 the same reference and joins the parts that the subscriber already has.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from gateway.delivery.settings import CarrierSettings, NumberFormat
@@ -64,7 +65,11 @@ def source_address(message: Message, settings: CarrierSettings) -> str:
 
 def validity_period(milliseconds: Milliseconds) -> str:
     """A relative time (SMPP 3.4, section 7.1.1.2): no time zone matters. At least a second."""
-    seconds = min(max(1, milliseconds // 1000), _LONGEST_VALIDITY_SECONDS)
+    return _relative_time(min(max(1, milliseconds // 1000), _LONGEST_VALIDITY_SECONDS))
+
+
+@lru_cache(maxsize=4096)  # most messages of a moment have the same few
+def _relative_time(seconds: int) -> str:
     days, seconds = divmod(seconds, 86_400)
     hours, seconds = divmod(seconds, 3_600)
     minutes, seconds = divmod(seconds, 60)

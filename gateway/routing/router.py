@@ -5,12 +5,15 @@ Being down or paused does not remove a carrier here: that is looked at again whe
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from gateway.message import Category
 from gateway.numbers import Network
 from gateway.policy.candidate import Candidate
+
+KNOWN_LIMIT: Final = 10_000  # answers remembered; accounts without registered signatures could make any number
 
 
 class CarrierReach(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,9 +58,24 @@ class Router:
     def __init__(self, carriers: Sequence[CarrierReach], routes: Sequence[Route]) -> None:
         self._carriers: Mapping[str, CarrierReach] = {carrier.name: carrier for carrier in carriers}
         self._routes = tuple(routes) or (Route(carriers=tuple(self._carriers)),)
+        # Without prefixes the answer depends on little, and is the same for nearly every message.
+        self._by_prefix = any(route.prefixes for route in self._routes)
+        self._known: dict[tuple[str, Category, Network, str], tuple[str, ...]] = {}
 
     def rank(self, candidate: Candidate) -> tuple[str, ...]:
         """The carriers that may take it, best first; empty when none may."""
+        if self._by_prefix:
+            return self._rank(candidate)
+        draft = candidate.draft
+        key = (candidate.account.name, draft.category, candidate.network, candidate.signature)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= KNOWN_LIMIT:
+                self._known.clear()
+            known = self._known[key] = self._rank(candidate)
+        return known
+
+    def _rank(self, candidate: Candidate) -> tuple[str, ...]:
         for route in self._routes:
             if route.matches(candidate):
                 carriers = self._carriers
