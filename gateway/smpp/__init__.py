@@ -73,7 +73,7 @@ from .pdus import (
     Unbind,
     UnbindResp,
 )
-from .receipts import Receipt, format_receipt, parse_receipt
+from .receipts import Receipt, decimal_of_hex, format_receipt, hex_of_decimal, parse_date, parse_receipt
 from .session import Session
 from .settings import SessionSettings
 from .splitter import Splitter
@@ -160,11 +160,14 @@ __all__ = [
     "UnsuccessSme",
     "WindowFull",
     "classify",
+    "decimal_of_hex",
     "decode",
     "describe",
     "encode",
     "find_tlv",
     "format_receipt",
+    "hex_of_decimal",
     "make_tlv",
+    "parse_date",
     "parse_receipt",
 ]

@@ -4,6 +4,7 @@ The text is free-form (SMPP 3.4, appendix B): `id:... sub:001 dlvrd:001 submit d
 err:000 text:...` in the order, case and completeness of each vendor. Parameters win over it.
 """
 
+import contextlib
 import re
 from datetime import UTC, datetime
 from typing import Final
@@ -11,10 +12,10 @@ from typing import Final
 import msgspec
 
 from .constants import MESSAGE_TYPE_MASK, DataCoding, EsmClass, MessageState
-from .pdus import DeliverSm
+from .pdus import DataSm, DeliverSm
 from .tlvs import TlvTag
 
-# As the text says them (appendix B); ENROUTE and the rest in full, as some vendors do.
+# As the text says them (appendix B). Also read by their first letters: vendors write them in full, or misspell them.
 _STATES: Final[dict[str, MessageState]] = {
     "DELIVRD": MessageState.DELIVERED,
     "EXPIRED": MessageState.EXPIRED,
@@ -24,16 +25,13 @@ _STATES: Final[dict[str, MessageState]] = {
     "UNKNOWN": MessageState.UNKNOWN,
     "REJECTD": MessageState.REJECTED,
     "ENROUTE": MessageState.ENROUTE,
-    "DELIVERED": MessageState.DELIVERED,
-    "UNDELIVERABLE": MessageState.UNDELIVERABLE,
-    "UNDELIVERED": MessageState.UNDELIVERABLE,
-    "ACCEPTED": MessageState.ACCEPTED,
-    "REJECTED": MessageState.REJECTED,
     "SCHEDULED": MessageState.SCHEDULED,
     "SKIPPED": MessageState.SKIPPED,
 }
+_TELLING_LETTERS: Final = 5
+_STATES_BY_BEGINNING: Final = {name[:_TELLING_LETTERS]: state for name, state in _STATES.items()}
 _STATES_BY_OCTET: Final = {bytes([state]): state for state in MessageState}
-_STATE_NAMES: Final = {state: name for name, state in reversed(_STATES.items())}
+_STATE_NAMES: Final = {state: name for name, state in _STATES.items()}
 
 # The form of appendix B, whole: the way most receipts are, in one match.
 _USUAL_TEXT: Final = re.compile(
@@ -44,11 +42,21 @@ _USUAL_TEXT: Final = re.compile(
 _FIELD: Final = re.compile(
     r"(?<![\w-])(?P<name>id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text)\s*:\s*", re.IGNORECASE
 )
+# A state that stands there without its name.
+_BARE_STATE: Final = re.compile(r"\b(?:DELIVRD|UNDELIV|EXPIRED|DELETED|ACCEPTD|REJECTD|ENROUTE|UNKNOWN)\b")
+_DATE: Final = re.compile(r"\d[\d/:.+-]*(?: [\d/:.+-]+)*")
 
 # Text after this many characters is not looked at: a receipt's fields stand in front.
 _LONGEST_TEXT: Final = 1024
 
-_DATE_FORMATS: Final = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}
+_SHORT_DATE: Final = "%y%m%d%H%M"
+_DATE_FORMATS: Final = {
+    10: (_SHORT_DATE,),
+    12: (_SHORT_DATE + "%S", "%Y%m%d%H%M"),
+    14: ("%Y%m%d%H%M%S",),
+}
+_ABSOLUTE_TIME_LENGTH: Final = 16
+_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]+")
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -72,7 +80,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     user_message_reference: int | None = None
 
 
-def parse_receipt(message: DeliverSm) -> Receipt | None:
+def parse_receipt(message: DeliverSm | DataSm) -> Receipt | None:
     """What `message` says of an earlier message, or None if it is an ordinary inbound one.
 
     A receipt is one by its esm_class, or, as some peers leave that 0, by the parameters receipted_message_id and
@@ -96,9 +104,9 @@ def parse_receipt(message: DeliverSm) -> Receipt | None:
         message_id, status_text, error = fields.get("id", ""), fields.get("stat", ""), fields.get("err", "")
         submitted, done = fields.get("submitdate", ""), fields.get("donedate", "")
 
-    state = _STATES.get(status_text) or _STATES.get(status_text.upper())
+    state = _STATES.get(status_text)
     if state is None:
-        state, error = _read_vendor_status(status_text, error)
+        state, error = _read_unusual_status(status_text, error)
     reference = None
     if values:
         receipted_id = values.get(TlvTag.RECEIPTED_MESSAGE_ID, b"").partition(b"\0")[0]
@@ -120,7 +128,7 @@ def format_receipt(
     seconds: bool = False,
 ) -> bytes:
     """The text of a receipt as appendix B has it, for the side of the SMSC. Of `text` the first 20 characters."""
-    form = _DATE_FORMATS[12 if seconds else 10]
+    form = _SHORT_DATE + "%S" if seconds else _SHORT_DATE
     delivered = int(state is MessageState.DELIVERED)
     return (
         f"id:{message_id} sub:001 dlvrd:{delivered:03d} submit date:{submitted.strftime(form)} "
@@ -129,22 +137,34 @@ def format_receipt(
 
 
 def parse_date(text: str) -> datetime | None:
-    """The date of a receipt, YYMMDDhhmm with or without seconds, or with four digits of the year; None if it is none.
+    """The date of a receipt, or None if it is none: YYMMDDhhmm, with seconds, with four digits of the year, or both.
 
     The peer does not say its zone: the result is in UTC by name only, and good for differences.
     """
-    form = _DATE_FORMATS.get(len(text))
-    if form is None or not text.isdecimal():
-        return None
-    try:
-        return datetime.strptime(text, form).replace(tzinfo=UTC)
-    except ValueError:
-        return None
+    digits = text[:12] if len(text) == _ABSOLUTE_TIME_LENGTH else text  # YYMMDDhhmmsstnnp: section 7.1.1
+    if digits.isdecimal():
+        for form in _DATE_FORMATS.get(len(digits), ()):
+            with contextlib.suppress(ValueError):
+                return datetime.strptime(digits, form).replace(tzinfo=UTC)
+    return None
 
 
-def _read_text(message: DeliverSm, payload: bytes) -> str:
+def hex_of_decimal(message_id: str) -> str | None:
+    """A decimal message id as hexadecimal, lower case, without leading zeros; None if it is not decimal.
+
+    For peers that write the id of a message one way in the response and the other in the receipt.
+    """
+    return f"{int(message_id):x}" if message_id.isascii() and message_id.isdecimal() else None
+
+
+def decimal_of_hex(message_id: str) -> str | None:
+    """A hexadecimal message id as decimal, without leading zeros; None if it is not hexadecimal."""
+    return str(int(message_id, 16)) if _HEXADECIMAL.fullmatch(message_id) else None
+
+
+def _read_text(message: DeliverSm | DataSm, payload: bytes) -> str:
     """The text of a receipt: in short_message or message_payload, behind a user data header if there is one."""
-    octets = message.short_message or payload
+    octets = payload if isinstance(message, DataSm) else message.short_message or payload
     if message.esm_class & EsmClass.UDHI and octets:
         octets = octets[1 + octets[0] :]
     # UCS-2 counts only where the text really is: some peers copy the data_coding of the message into its receipt.
@@ -157,21 +177,36 @@ def _find_fields(text: str) -> dict[str, str]:
     """The fields of a receipt's text, each value reaching to the next name; of a name that comes twice, the first."""
     fields: dict[str, str] = {}
     found = list(_FIELD.finditer(text))
+    head = text  # without the message's own text, which may look like anything
     for index, match in enumerate(found):
         name = re.sub(r"[ _]", "", match["name"]).lower()
-        if name == "text" and "stat" in fields:
-            break  # what follows is the message's own, and may look like anything
-        end = found[index + 1].start() if index + 1 < len(found) else len(text)
-        value = text[match.end() : end].strip(" \t\r\n\0,;")
-        # Only dates have spaces inside; behind an id or a code stands a field that we do not know.
-        fields.setdefault(name, value if name.endswith("date") else value.split(" ", 1)[0].rstrip(",;"))
+        if name == "text" and index:
+            head = text[: match.start()]
+            break
+        value = text[match.end() : found[index + 1].start() if index + 1 < len(found) else len(text)]
+        if name.endswith("date"):
+            date = _DATE.match(value)
+            value = date[0] if date else ""
+        else:
+            value = value.split(maxsplit=1)[0].strip("\0,;") if value.strip() else ""
+        fields.setdefault(name, value)
+    if "stat" not in fields and (bare := _BARE_STATE.search(head)):
+        fields["stat"] = bare[0]
     return fields
 
 
-def _read_vendor_status(status_text: str, error: str) -> tuple[MessageState, str]:
-    """What a status that is not the standard's means: a failure whose cause it names. None at all: not known."""
+def _read_unusual_status(status_text: str, error: str) -> tuple[MessageState, str]:
+    """What a status means that appendix B does not have.
+
+    A vendor's own code is a failure whose cause it names; a zero beside an error of zero is success; none is unknown.
+    """
     if not status_text:
         return MessageState.UNKNOWN, error
+    state = _STATES_BY_BEGINNING.get(status_text[:_TELLING_LETTERS].upper())
+    if state is not None:
+        return state, error
+    if not status_text.strip("0") and not error.strip("0"):
+        return MessageState.DELIVERED, error
     return MessageState.UNDELIVERABLE, error if error.strip("0") else status_text
 
 
