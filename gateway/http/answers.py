@@ -13,8 +13,8 @@ from gateway.policy.verdict import Refusal
 MASKED_TEXT: Final = "******"
 
 
-class AcceptedView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A message that was accepted, now or before."""
+class AcceptedView(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A message that was accepted, now or before. Of strings and numbers only, so the garbage collector may skip it."""
 
     id: str
     status: str

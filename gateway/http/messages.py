@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -66,7 +67,6 @@ class Messages:
         def fault(name: str) -> Problem:
             return invalid(Fault(**{place: prefix + name}, rule=FILTERS[name].rule))
 
-        since = values.get("since")
         to = values.get("to", "")
         cursor = values.get("cursor")
         try:
@@ -82,7 +82,7 @@ class Messages:
             client_ref=values.get("client_ref", ""),
             batch=values.get("batch", ""),
             status=values.get("status"),
-            since=self._clock() - _DAY_MILLISECONDS if since is None else round(since.timestamp() * 1000),
+            since=self._since(values.get("since")),
             before=before,
             limit=values.get("limit", 100),
         )
@@ -97,6 +97,13 @@ class Messages:
             shown = page.records[start : start + _SLICE]
             views += [message_view(record, mask_codes=call.account.sees_all) for record in shown]
         return answer(call, ListView(views, None if page.cursor is None else _cursor(page.cursor)))
+
+    def _since(self, asked: datetime | None) -> Milliseconds:
+        """Accepted since when: a day back by default; no time that the ids of messages have no room for."""
+        now = self._clock()
+        if asked is None:
+            return now - _DAY_MILLISECONDS
+        return min(max(0, round(asked.timestamp() * 1000)), now + _DAY_MILLISECONDS)
 
 
 def _unreadable() -> Problem:

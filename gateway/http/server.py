@@ -188,7 +188,10 @@ def _respond(answer: Answer, request_id: str) -> web.Response:
         "Server": "yizhan",  # instead of the library's name and version
         **answer.headers,
     }
-    return web.Response(body=answer.body, status=answer.status, headers=headers)
+    response = web.Response(body=answer.body, status=answer.status, headers=headers)
+    if answer.headers.get("Connection") == "close":
+        response.force_close()
+    return response
 
 
 def _log_bug(request_id: str, label: str, error: Exception) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.message import Attempt, Entry, MessageId, Part, PartStatus, Status
+from gateway.message import Attempt, Entry, MessageId, Part, PartStatus, Status, first_id_at
 
 NOW = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 DAY = 86_400_000
@@ -210,6 +210,19 @@ async def test_a_list_goes_back_a_day_unless_it_is_told_since_when(api: Any) -> 
 
     assert [message["id"] for message in default["messages"]] == [new]
     assert [message["id"] for message in since["messages"]] == [new, old]
+
+
+@pytest.mark.parametrize(("since", "count"), [("0001-01-01T00:00:00Z", 1), ("9999-12-31T23:59:59Z", 0)])
+async def test_a_list_since_the_ends_of_time_is_a_list(api: Any, since: str, count: int) -> None:
+    await submit(api)
+    asked = []
+    find = api.store.find
+    api.store.find = lambda query: asked.append(query) or find(query)
+
+    listed = (await api.get(f"/v1/messages?since={since}")).json
+
+    assert len(listed["messages"]) == count
+    assert first_id_at(asked[0].since) < 2**63
 
 
 @pytest.mark.parametrize(
