@@ -8,7 +8,6 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-import uvloop
 
 from gateway.account import Account, Scope
 from gateway.http.keys import Keys, hash_key
@@ -166,12 +165,6 @@ class Api:
         writer.close()
         await writer.wait_closed()
         return answer
-
-
-@pytest.fixture(scope="session")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    """The loop that the gateway runs on."""
-    return uvloop.EventLoopPolicy()
 
 
 @pytest.fixture
