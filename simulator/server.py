@@ -33,6 +33,7 @@ class Simulator:
         self.settings: Final = settings if settings is not None else Settings()
         self._connections: dict[FaultyConnection, Bind] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -123,9 +124,11 @@ class Simulator:
         if due is None:
             return
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._timer_due <= due:
                 return
             self._timer.cancel()
+        # Kept beside the handle: for what is due now uvloop gives one that does not know its time.
+        self._timer_due = due
         self._timer = self._loop.call_at(due, self._work, due)
 
     def _work(self, due: float) -> None:

@@ -141,8 +141,15 @@ async def bound(
     async with connected(port, **options) as client:
         response = await client.ask(bind(system_id=system_id, password=password))
         assert response.command_status == 0
-        client.received.clear()
+        client.received.remove(response)
         yield client
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` is true of something that tells nobody when it changes."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 def states(receipts: Iterable[Receipt]) -> list[str]:
