@@ -142,7 +142,7 @@ class Metrics(Collector):
     def observe_request(self, route: str, status: int, seconds: float) -> None:
         """One HTTP request was answered."""
         self.http_requests.add((route, str(status)))
-        if route == "/v1/messages" and status in {200, 202}:
+        if route == "POST /v1/messages" and status in {200, 202}:
             self.accept_seconds.observe(seconds)
 
     def render(self) -> tuple[bytes, str]:
