@@ -15,6 +15,12 @@ from .constants import MESSAGE_TYPE_MASK, DataCoding, EsmClass, MessageState
 from .pdus import DataSm, DeliverSm
 from .tlvs import TlvTag
 
+# Plain integers: looking a flag up, or masking with one, takes longer than matching the text of a receipt.
+_RECEIPT: Final = int(EsmClass.DELIVERY_RECEIPT)
+_NOTIFICATION: Final = int(EsmClass.INTERMEDIATE_NOTIFICATION)
+_UDHI: Final = int(EsmClass.UDHI)
+_UCS2: Final = int(DataCoding.UCS2)
+
 # As the text says them (appendix B). Also read by their first letters: vendors write them in full, or misspell them.
 _STATES: Final[dict[str, MessageState]] = {
     "DELIVRD": MessageState.DELIVERED,
@@ -87,15 +93,19 @@ def parse_receipt(message: DeliverSm | DataSm) -> Receipt | None:
     message_state. Never by its text alone: anyone with a telephone can write that text.
     """
     message_type = message.esm_class & MESSAGE_TYPE_MASK
-    intermediate = message_type == EsmClass.INTERMEDIATE_NOTIFICATION
-    values = {tlv.tag: tlv.value for tlv in reversed(message.tlvs)}  # reversed: of a tag that comes twice, the first
-    if message_type == EsmClass.DEFAULT:
+    intermediate = message_type == _NOTIFICATION
+    values: dict[int, bytes] = {}
+    if message.tlvs:
+        values = {
+            tlv.tag: tlv.value for tlv in reversed(message.tlvs)
+        }  # reversed: of a tag that comes twice, the first
+    if not message_type:
         if TlvTag.RECEIPTED_MESSAGE_ID not in values or TlvTag.MESSAGE_STATE not in values:
             return None
-    elif message_type != EsmClass.DELIVERY_RECEIPT and not intermediate:
+    elif message_type != _RECEIPT and not intermediate:
         return None
 
-    text = _read_text(message, values.get(TlvTag.MESSAGE_PAYLOAD, b""))
+    text = _read_text(message, values)
     usual = _USUAL_TEXT.fullmatch(text)
     if usual is not None:
         message_id, submitted, done, status_text, error = usual.groups()
@@ -162,13 +172,15 @@ def decimal_of_hex(message_id: str) -> str | None:
     return str(int(message_id, 16)) if _HEXADECIMAL.fullmatch(message_id) else None
 
 
-def _read_text(message: DeliverSm | DataSm, payload: bytes) -> str:
+def _read_text(message: DeliverSm | DataSm, values: dict[int, bytes]) -> str:
     """The text of a receipt: in short_message or message_payload, behind a user data header if there is one."""
-    octets = payload if isinstance(message, DataSm) else message.short_message or payload
-    if message.esm_class & EsmClass.UDHI and octets:
+    octets = b"" if isinstance(message, DataSm) else message.short_message
+    if not octets:
+        octets = values.get(TlvTag.MESSAGE_PAYLOAD, b"")
+    if message.esm_class & _UDHI and octets:
         octets = octets[1 + octets[0] :]
     # UCS-2 counts only where the text really is: some peers copy the data_coding of the message into its receipt.
-    if message.data_coding == DataCoding.UCS2 and octets[:1] == b"\0":
+    if message.data_coding == _UCS2 and octets[:1] == b"\0":
         return octets[: 2 * _LONGEST_TEXT].decode("utf-16-be", "replace")
     return octets[:_LONGEST_TEXT].decode("latin-1").rstrip("\0")
 

@@ -39,6 +39,13 @@ from .window import WITHOUT_SLOT, Request, Window
 from .wire import HEADER
 
 _NEVER: Final = float("inf")
+
+# Looking a member up in its enum costs as much as a dict insert; these are looked up for every PDU.
+_CLOSED: Final = State.CLOSED
+_ENQUIRE_LINK: Final = int(CommandId.ENQUIRE_LINK)
+_UNBIND: Final = int(CommandId.UNBIND)
+_GENERIC_NACK: Final = int(CommandId.GENERIC_NACK)
+
 _OWN: Final = object()  # the context of requests that the session sends for itself
 
 # By the command_id of the request. A generic_nack is nobody's own response: command_id 0 is no request.
@@ -131,7 +138,7 @@ class Session:
             window.add(number, Request(body, context, deadline))
             if deadline < self._deadline:
                 self._deadline = deadline
-        if body.command_id != CommandId.ENQUIRE_LINK:
+        if body.command_id != _ENQUIRE_LINK:
             self._active_at = now
         if target is not self._state:
             self._enter(target)
@@ -187,7 +194,7 @@ class Session:
                 self._take_response(pdu, command_id, command_status, number, events)
             else:
                 self._take_request(pdu, command_id, command_status, number, now, events)
-            if self._state is State.CLOSED:
+            if self._state is _CLOSED:
                 return events
         error = self._splitter.error
         if error is not None:
@@ -243,13 +250,13 @@ class Session:
         except (DecodeError, RemoteProtocolError) as error:
             self._refuse(command_id, number, error, events)
             return
-        if command_id == CommandId.ENQUIRE_LINK:
+        if command_id == _ENQUIRE_LINK:
             self._to_send.append(ENCODERS[EnquireLinkResp](EnquireLinkResp(), 0, number))
             return
         self._active_at = now
         if target is not self._state:
             self._enter(target)
-        if command_id == CommandId.UNBIND:
+        if command_id == _UNBIND:
             self._take_unbind(number, now, events)
             return
         if command_id not in UNANSWERED_COMMANDS:
@@ -310,7 +317,7 @@ class Session:
         late = request is None
         if request is None:
             request = window.find_late(number)
-        nack = command_id == CommandId.GENERIC_NACK
+        nack = command_id == _GENERIC_NACK
         if request is None or (command_id != request.body.command_id | RESPONSE_BIT and not nack):
             events.append(StrayResponse(command_id, command_status, number))
             return
@@ -332,7 +339,7 @@ class Session:
             events.append(ResponseReceived(number, request.body, body, status, request.context, late))
         steps = self._theirs.refused if command_status else self._theirs.accepted
         target = steps.get(request.body.command_id | RESPONSE_BIT, self._state)
-        if target is State.CLOSED:
+        if target is _CLOSED:
             self._close(events)
         elif target is not self._state:
             self._enter(target)

@@ -13,6 +13,7 @@ from .errors import DecodeError, EncodeError
 from .statuses import CommandStatus
 
 _TAG_AND_LENGTH: Final = struct.Struct(">HH")
+_TAG_AND_LENGTH_BYTES: Final = 4
 
 
 class Tlv(msgspec.Struct, frozen=True, gc=False):
@@ -234,17 +235,17 @@ def encode_tlvs(tlvs: tuple[Tlv, ...]) -> bytes:
 def decode_tlvs(data: bytes, at: int) -> tuple[Tlv, ...]:
     """The parameters from `at` to the end of `data`. Raises DecodeError where they do not end where the PDU does."""
     size = len(data)
+    unpack = _TAG_AND_LENGTH.unpack_from
     tlvs = []
     while at < size:
-        if size - at < _TAG_AND_LENGTH.size:
+        start = at + _TAG_AND_LENGTH_BYTES
+        if start > size:
             raise DecodeError("tlvs", "octets after the last parameter", CommandStatus.ESME_RINVOPTPARSTREAM)
-        tag, length = _TAG_AND_LENGTH.unpack_from(data, at)
-        at += 4
-        end = at + length
-        if end > size:
+        tag, length = unpack(data, at)
+        at = start + length
+        if at > size:
             raise DecodeError(f"tlv {tag:#06x}", "longer than the PDU", CommandStatus.ESME_RINVPARLEN)
-        tlvs.append(Tlv(tag, data[at:end]))
-        at = end
+        tlvs.append(Tlv(tag, data[start:at]))
     return tuple(tlvs)
 
 
