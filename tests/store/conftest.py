@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.message import (
@@ -19,6 +20,8 @@ from gateway.message import (
 )
 from gateway.store.api import InboundMessage, Recovered, Store, UnmatchedReceipt
 from gateway.store.memory import MemoryStore
+from gateway.store.settings import StoreSettings
+from gateway.store.sqlite import SqliteStore
 
 MORNING = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 LANE = "cmcc-a/normal"
@@ -96,19 +99,29 @@ class Shelf:
         return await self.open()
 
 
-def make_shelf(backend: str, _directory: Path) -> Shelf:
-    """A store of one kind."""
-    assert backend == "memory"
-    kept = MemoryStore()
-    return Shelf(lambda: kept)
+def make_shelf(backend: str, directory: Path) -> Shelf:
+    """A store of one kind: in memory; on disk with everything in one file; on disk with two messages a file."""
+    if backend == "memory":
+        kept = MemoryStore()
+        return Shelf(lambda: kept)
+    settings = StoreSettings(path=str(directory / "store"), late_change_seconds=0.001, disk_reserve_bytes=0)
+    if backend == "tiny files":
+        settings = msgspec.structs.replace(settings, file_messages=2, batch_messages=3, open_files=3, search_messages=7)
+    return Shelf(lambda: SqliteStore(settings))
 
 
-BACKENDS = ("memory",)
+BACKENDS = ("memory", "one file", "tiny files")
 
 
 @pytest.fixture
 def samples() -> Samples:
     return Samples()
+
+
+@pytest.fixture(scope="session")
+def sample_sources() -> type[Samples]:
+    """For tests that need one for each of many stores."""
+    return Samples
 
 
 @pytest.fixture(params=BACKENDS)

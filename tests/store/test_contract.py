@@ -278,8 +278,7 @@ async def test_unsettled_comes_in_chunks_oldest_first(store, samples):
         await store.append(records[start : start + 400])
     for n, record in enumerate(records):
         samples.enter(record, (Status.SENDING, Status.SUBMITTED, Status.IN_DOUBT)[n % 3])
-        commit = store.update(record)
-    await commit
+    await asyncio.gather(*(store.update(record) for record in records))
     chunks = [chunk async for chunk in store.unsettled()]
     assert len(chunks) > 1
     assert [record.id for chunk in chunks for record in chunk] == [record.id for record in records]

@@ -1,0 +1,69 @@
+"""`control.db`: what is not a message. Names of lanes, receipts that nothing matched, which data files there are."""
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from gateway.message import MessageId
+from gateway.store.api import UnmatchedReceipt
+from gateway.store.checkpoints import Checkpointer
+from gateway.store.database import Connection, naming, run_in_transaction
+from gateway.store.rows import decode_receipt
+
+_KEEP_RECEIPTS: Final = "INSERT OR IGNORE INTO receipt (body) SELECT value FROM json_each(CAST(? AS TEXT))"
+_DROP_RECEIPTS: Final = "DELETE FROM receipt WHERE body IN (SELECT value FROM json_each(CAST(? AS TEXT)))"
+
+
+class Control:
+    """Reads and writes `control.db`. One thread uses it. Raises StoreError."""
+
+    def __init__(self, path: Path, connection: Connection, checkpointer: Checkpointer) -> None:
+        self._path = path
+        self._connection = connection
+        self._checkpointer = checkpointer
+
+    def lanes(self) -> list[tuple[int, str]]:
+        with naming(self._path):
+            return list(self._connection.execute("SELECT number, name FROM lane ORDER BY number"))
+
+    def add_lanes(self, lanes: Iterable[tuple[int, str]]) -> None:
+        """Keep names before any row uses their numbers."""
+        self._write("INSERT OR REPLACE INTO lane VALUES (?, ?)", *lanes)
+
+    def files(self) -> dict[MessageId, bool]:
+        """The first id of every data file, and whether some of its messages may be open."""
+        with naming(self._path):
+            rows = self._connection.execute("SELECT first_id, is_open FROM data_file")
+            return {MessageId(first_id): bool(is_open) for first_id, is_open in rows}
+
+    def add_file(self, first_id: MessageId) -> None:
+        self._write("INSERT OR REPLACE INTO data_file VALUES (?, 1)", (first_id,))
+
+    def close_file(self, first_id: MessageId) -> None:
+        """Nothing in this file is open any more."""
+        self._write("UPDATE data_file SET is_open = 0 WHERE first_id = ?", (first_id,))
+
+    def forget_file(self, first_id: MessageId) -> None:
+        """This file was taken away."""
+        self._write("DELETE FROM data_file WHERE first_id = ?", (first_id,))
+
+    def receipts(self) -> tuple[UnmatchedReceipt, ...]:
+        """In the order they were kept."""
+        with naming(self._path):
+            rows = self._connection.execute("SELECT body FROM receipt ORDER BY number")
+            return tuple(decode_receipt(body) for (body,) in rows)
+
+    def keep_receipts(self, receipts: bytes) -> None:
+        self._write(_KEEP_RECEIPTS, (receipts,))
+
+    def drop_receipts(self, receipts: bytes) -> None:
+        self._write(_DROP_RECEIPTS, (receipts,))
+
+    def close(self) -> None:
+        self._checkpointer.retire(self._path, self._connection)
+
+    def _write(self, statement: str, *rows: tuple[object, ...]) -> None:
+        with self._checkpointer.gate, naming(self._path):
+            run_in_transaction(self._connection, partial(self._connection.executemany, statement, rows))
+        self._checkpointer.written(self._path, len(rows))

@@ -1,0 +1,195 @@
+"""Cutting a batch: what was handed over becomes bytes for each file, and the commits know what they wait for."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from gateway.message import MessageId, Milliseconds, Record, time_of_id
+from gateway.store.api import Commit, InboundMessage, StoreError, UnmatchedReceipt
+from gateway.store.files import Catalog, DataFile, data_file
+from gateway.store.pending import Chunk, Gathered
+from gateway.store.rows import Lanes, encode_appended, encode_changed, encode_list
+from gateway.store.settings import StoreSettings
+from gateway.store.startup import Layout
+from gateway.store.writer import Batch, FileWrites, Report
+
+
+class Taken(msgspec.Struct):
+    """What goes into one cut."""
+
+    appended: list[Chunk]
+    changed: list[Chunk]
+    inbound: Gathered[InboundMessage]
+    kept: Gathered[UnmatchedReceipt]
+    dropped: Gathered[UnmatchedReceipt]
+
+    def commits(self) -> list[Commit]:
+        gathered = (self.inbound.commit, self.kept.commit, self.dropped.commit)
+        return [chunk.commit for chunk in (*self.appended, *self.changed)] + [
+            one for one in gathered if one is not None
+        ]
+
+    def __bool__(self) -> bool:
+        return bool(self.appended or self.changed or self.inbound or self.kept or self.dropped)
+
+
+class _ForFile(msgspec.Struct):
+    """What goes into one file."""
+
+    appended: list[Record] = msgspec.field(default_factory=list)
+    changed: list[Record] = msgspec.field(default_factory=list)
+    inbound: list[InboundMessage] = msgspec.field(default_factory=list)
+
+    def encoded(self, file: DataFile, lanes: Lanes) -> FileWrites:
+        return FileWrites(
+            file=file,
+            appended=encode_appended(self.appended, lanes) if self.appended else b"",
+            appended_count=len(self.appended),
+            changed=encode_changed(self.changed, lanes) if self.changed else b"",
+            changed_count=len(self.changed),
+            inbound=encode_list(self.inbound) if self.inbound else b"",
+            latest=self._latest(),
+        )
+
+    def _latest(self) -> Milliseconds:
+        times = [record.state.timeline[-1].at for record in self.changed]
+        times += [record.state.timeline[-1].at for record in self.appended]
+        times += [record.message.accepted_at for record in self.appended]
+        times += [message.at for message in self.inbound]
+        return max(times)
+
+
+class Cut(msgspec.Struct):
+    """A batch for the writer, and what each commit waits for."""
+
+    batch: Batch
+    taken: Taken
+    waits: dict[Commit, set[MessageId]]  # the first ids of the files that it is about
+    lane_count: int  # how many lanes are known when it is written
+
+    def error_of(self, commit: Commit, report: Report) -> StoreError | None:
+        """Why a commit failed; None when it did not."""
+        errors = [report.files[first_id] for first_id in self.waits.get(commit, ()) if first_id in report.files]
+        if commit is self.taken.dropped.commit:
+            errors += report.files.values()
+            errors += [report.drops] if report.drops else []
+        return report.control or (errors[0] if errors else None)
+
+
+class Cutter:
+    """Cuts batches, and learns from the writer's reports. Belongs to the loop."""
+
+    def __init__(self, layout: Layout, settings: StoreSettings, catalog: Catalog, lanes: Lanes) -> None:
+        self._layout = layout
+        self._settings = settings
+        self._catalog = catalog
+        self._lanes = lanes
+        self._saved_lanes = 0
+        self._live_messages = 0  # in the newest file
+        self._last_id = MessageId(0)  # the highest that was written
+
+    def start(self, *, live_messages: int, last_id: MessageId) -> None:
+        """Go on with the files, and the lanes, that were found at a start."""
+        self._live_messages = live_messages
+        self._last_id = last_id
+        self._saved_lanes = len(self._lanes.numbers)
+
+    def cut(self, taken: Taken) -> Cut:
+        """Encode everything as it is now. Raises UnicodeEncodeError for what is no text (a lone surrogate)."""
+        catalog = self._catalog
+        new_file = self._new_file(taken)
+        live = new_file or catalog.live
+        content: dict[DataFile, _ForFile] = {}
+        waits: dict[Commit, set[MessageId]] = {}
+        if live is not None:  # nothing can be in a file before there is one
+            content[live] = _ForFile()
+            for chunk in taken.appended:
+                content[live].appended += chunk.records.values()
+                waits[chunk.commit] = {live.first_id}
+            for chunk in taken.changed:
+                waits[chunk.commit] = self._sort_in(chunk.records, content, live)
+            if taken.inbound.commit is not None:
+                waits[taken.inbound.commit] = self._sort_in_inbound(taken.inbound.values, content, live)
+        files = [one.encoded(file, self._lanes) for file, one in content.items() if one != _ForFile()]
+        batch = Batch(
+            files=tuple(files),
+            new_file=new_file,
+            new_lanes=self._new_lanes(),
+            kept_receipts=encode_list(taken.kept.values) if taken.kept else b"",
+            dropped_receipts=encode_list(taken.dropped.values) if taken.dropped else b"",
+            perhaps_closed=tuple(self._perhaps_closed(content, live)),
+        )
+        return Cut(batch, taken, waits, len(self._lanes.numbers))
+
+    def learn(self, cut: Cut, report: Report) -> None:
+        """Take in what the writer did."""
+        if report.created is not None:
+            self._catalog.add(report.created, is_open=True)
+            self._live_messages = 0
+        if report.control is not None:
+            return
+        self._saved_lanes = cut.lane_count
+        self._catalog.close(report.closed)
+        live = self._catalog.live
+        for writes in cut.batch.files:
+            if writes.file == live and live.first_id not in report.files:
+                self._live_messages += writes.appended_count
+        ids = [message_id for chunk in cut.taken.appended for message_id in chunk.records]
+        ids += [message.id for message in cut.taken.inbound.values]
+        self._last_id = max(self._last_id, max(ids, default=self._last_id))
+
+    def _new_file(self, taken: Taken) -> DataFile | None:
+        """The file to begin with this cut; None when the live one goes on. Ids are the clock here."""
+        ids = [next(iter(chunk.records)) for chunk in taken.appended if chunk.records]
+        ids += [message.id for message in taken.inbound.values]
+        live = self._catalog.live
+        if live is None:
+            return data_file(self._layout.data, min(ids)) if ids else None
+        first_id = min((message_id for message_id in ids if message_id > self._last_id), default=None)
+        if first_id is None:
+            return None
+        age_seconds = (time_of_id(first_id) - time_of_id(live.first_id)) / 1000
+        is_full = self._live_messages >= self._settings.file_messages or age_seconds >= self._settings.file_seconds
+        return data_file(self._layout.data, first_id) if is_full else None
+
+    def _sort_in(
+        self, records: Mapping[MessageId, Record], content: dict[DataFile, _ForFile], live: DataFile
+    ) -> set[MessageId]:
+        """Put changed records to their files; returns the first ids of these."""
+        first_ids: set[MessageId] = set()
+        for message_id, record in records.items():
+            file = live if message_id >= live.first_id else self._catalog.holding(message_id)
+            assert file is not None, f"message {message_id} was never appended"
+            content.setdefault(file, _ForFile()).changed.append(record)
+            first_ids.add(file.first_id)
+        return first_ids
+
+    def _sort_in_inbound(
+        self, messages: Sequence[InboundMessage], content: dict[DataFile, _ForFile], live: DataFile
+    ) -> set[MessageId]:
+        """Put inbound messages to the files of their ids; the oldest file takes what is older still."""
+        first_ids: set[MessageId] = set()
+        for message in messages:
+            file = live
+            if message.id < live.first_id:
+                file = self._catalog.holding(message.id) or self._catalog.files[0]
+            content.setdefault(file, _ForFile()).inbound.append(message)
+            first_ids.add(file.first_id)
+        return first_ids
+
+    def _new_lanes(self) -> tuple[tuple[int, str], ...]:
+        """The lanes that `control.db` does not know."""
+        numbers = list(self._lanes.numbers.items())[self._saved_lanes :]
+        return tuple((number, name) for name, number in numbers)
+
+    def _perhaps_closed(self, content: Mapping[DataFile, _ForFile], live: DataFile | None) -> list[DataFile]:
+        """The older files in which the last open message may end with this cut."""
+        closing = [
+            file
+            for file, one in content.items()
+            if file != live and self._catalog.is_open(file) and any(record.is_final for record in one.changed)
+        ]
+        previous = self._catalog.live
+        if previous is not None and previous != live and previous not in closing:
+            closing.append(previous)
+        return closing

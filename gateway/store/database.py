@@ -1,0 +1,111 @@
+"""Opening the store's SQLite files: the same settings everywhere, the schema brought up to date, errors classed."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlcipher3 import dbapi2
+
+from gateway.store.api import StoreDamagedError, StoreError, StoreUnavailableError
+from gateway.store.schema import APPLICATION_ID
+
+Connection = Any  # of dbapi2, which has no types
+
+# The pages a connection keeps in memory, in KiB, negative as SQLite wants it.
+_WRITER_CACHE_KIBIBYTES = -16_384
+_READER_CACHE_KIBIBYTES = -2_048
+
+
+def open_for_writing(path: Path, steps: Sequence[Sequence[str]]) -> Connection:
+    """Open or create a file and bring its schema up to the last of `steps`. Raises StoreError.
+
+    Every commit is synced (`synchronous=FULL`); the write-ahead log is never copied back by a commit.
+    """
+    with naming(path):
+        connection = dbapi2.connect(str(path), isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute(f"PRAGMA cache_size={_WRITER_CACHE_KIBIBYTES}")
+            _bring_up_to_date(connection, path, steps)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def open_for_reading(path: Path) -> Connection:
+    """Open a file that is there already; this connection can change nothing. Raises StoreError."""
+    with naming(path):
+        connection = dbapi2.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        connection.execute(f"PRAGMA cache_size={_READER_CACHE_KIBIBYTES}")
+    return connection
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Raise what SQLite says about a file as a StoreError that names it."""
+    try:
+        yield
+    except dbapi2.OperationalError as error:
+        raise StoreUnavailableError(f"{path}: {error}") from error
+    except dbapi2.DatabaseError as error:
+        raise StoreDamagedError(
+            f"{path}: {error}: bring it back from a backup, or put an empty file in its place to give up what it held"
+        ) from error
+
+
+def run_in_transaction(connection: Connection, work: Callable[[], None]) -> None:
+    """Commit what `work` does, or nothing of it. Raises what it or SQLite raises."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        work()
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # after an I/O error SQLite may have rolled back by itself
+            connection.execute("ROLLBACK")
+        raise
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory survive a power loss."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _bring_up_to_date(connection: Connection, path: Path, steps: Sequence[Sequence[str]]) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise StoreDamagedError(f"{path}: is a database of something else: choose another path")
+    if version and connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise StoreDamagedError(f"{path}: is a database of something else: choose another path")
+    if version > len(steps):
+        raise StoreDamagedError(
+            f"{path}: was written by a later version (schema {version}, this one knows {len(steps)}): run that version"
+        )
+    for number, statements in enumerate(steps[version:], version + 1):
+
+        def step(number: int = number, statements: Sequence[str] = statements) -> None:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={number}")
+
+        run_in_transaction(connection, step)
+
+
+__all__ = [
+    "Connection",
+    "StoreError",
+    "naming",
+    "open_for_reading",
+    "open_for_writing",
+    "run_in_transaction",
+    "sync_directory",
+]

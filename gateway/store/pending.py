@@ -1,0 +1,105 @@
+"""What was handed over and is not yet cut into a batch. Belongs to the loop."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+import msgspec
+
+from gateway.message import MessageId, Record
+from gateway.store.api import Commit
+
+T = TypeVar("T")
+
+
+class Chunk(msgspec.Struct):
+    """Records that are written together, and the commit that stands for them."""
+
+    records: dict[MessageId, Record]
+    commit: Commit
+
+
+class ChunkQueue:
+    """Records in the order they were handed over, in chunks of about `chunk_limit`: what one call adds stays together.
+
+    `limit` is how many may wait: past it the queue `is_full`, which is for its user to heed.
+    """
+
+    def __init__(self, *, chunk_limit: int, limit: int) -> None:
+        self._chunk_limit = chunk_limit
+        self._most_chunks = max(1, limit // chunk_limit)
+        self._chunks: deque[Chunk] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._chunks)
+
+    @property
+    def is_full(self) -> bool:
+        chunks = self._chunks
+        return len(chunks) >= self._most_chunks and len(chunks[-1].records) >= self._chunk_limit
+
+    def add(self, records: dict[MessageId, Record]) -> Commit:
+        """Put records last."""
+        if not self._chunks or len(self._chunks[-1].records) >= self._chunk_limit:
+            self._chunks.append(Chunk({}, Commit()))
+        chunk = self._chunks[-1]
+        chunk.records.update(records)
+        return chunk.commit
+
+    def replace(self, record: Record) -> Commit | None:
+        """Put a record in the place where it waits already; None when it does not."""
+        for chunk in self._chunks:
+            if record.message.id in chunk.records:
+                chunk.records[record.message.id] = record
+                return chunk.commit
+        return None
+
+    def __contains__(self, message_id: MessageId) -> bool:
+        return any(message_id in chunk.records for chunk in self._chunks)
+
+    def put_back(self, records: dict[MessageId, Record]) -> None:
+        """Put records first, except those that were handed over again meanwhile."""
+        missed = {message_id: record for message_id, record in records.items() if message_id not in self}
+        if missed:
+            self._chunks.appendleft(Chunk(missed, Commit()))
+
+    def discard(self, message_ids: Iterable[MessageId]) -> None:
+        """Forget these records; their commits stand for the others only."""
+        for message_id in message_ids:
+            for chunk in self._chunks:
+                chunk.records.pop(message_id, None)
+
+    def take(self) -> list[Chunk]:
+        """The first chunks, up to the limit of one; one at least, if there is one."""
+        taken: list[Chunk] = []
+        count = 0
+        while self._chunks and (not taken or count + len(self._chunks[0].records) <= self._chunk_limit):
+            chunk = self._chunks.popleft()
+            count += len(chunk.records)
+            taken.append(chunk)
+        return taken
+
+
+class Gathered(Generic[T]):
+    """Values that share one commit until they are taken."""
+
+    def __init__(self) -> None:
+        self.values: list[T] = []
+        self.commit: Commit | None = None
+
+    def __bool__(self) -> bool:
+        return self.commit is not None
+
+    def add(self, values: Iterable[T]) -> Commit:
+        """Put values last."""
+        self.values += values
+        if self.commit is None:
+            self.commit = Commit()
+        return self.commit
+
+    def take(self) -> "Gathered[T]":
+        """Everything so far."""
+        taken: Gathered[T] = Gathered()
+        taken.values, taken.commit = self.values, self.commit
+        self.values, self.commit = [], None
+        return taken

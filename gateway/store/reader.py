@@ -1,0 +1,122 @@
+"""Reading: one thread with connections of its own, which can change nothing; so a list never disturbs a commit."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.message import MessageId, Milliseconds, Record, Status
+from gateway.store.api import InboundMessage
+from gateway.store.database import Connection, naming, open_for_reading
+from gateway.store.files import DataFile
+from gateway.store.matching import AWAITING_RECEIPT, UNSETTLED
+from gateway.store.rows import Lanes, decode_inbound, decode_record
+from gateway.store.schema import FIRST_NOT_YET_SENT, PATHS, STATUS_CODES
+
+RECORD: Final = "SELECT id, lane, body, state FROM message"
+LAST_ID: Final = MessageId((1 << 63) - 1)
+
+_OPEN_RANGE: Final = f"{RECORD} WHERE lane > 0 AND lane = ? AND id > ? AND id < ?"
+_EXPIRED: Final = f"{RECORD} WHERE lane > 0 AND lane >= {FIRST_NOT_YET_SENT} AND expires_at <= ? LIMIT ?"
+_CLIENT_REFS: Final = f"""
+    SELECT id, body ->> '{PATHS["account"]}', body ->> '{PATHS["client_ref"]}' AS client_ref,
+        body ->> '{PATHS["accepted_at"]}'
+    FROM message WHERE id > ? ORDER BY id LIMIT ?
+"""  # noqa: S608 the paths are ours
+
+
+class Reader:
+    """Answers questions about data files. One thread uses it. Raises StoreError."""
+
+    def __init__(self, lanes: Lanes, *, open_files: int) -> None:
+        self._lanes = lanes
+        self._open_files = open_files
+        self._connections: OrderedDict[Path, Connection] = OrderedDict()  # used longest ago first
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def rows(self, path: Path, statement: str, arguments: Sequence[object]) -> list[Any]:
+        """What a question to one file yields."""
+        with naming(path):
+            rows: list[Any] = self._connection(path).execute(statement, arguments).fetchall()
+            return rows
+
+    def records(self, file: DataFile, statement: str, arguments: Sequence[object]) -> list[Record]:
+        """The records that a question for the columns of `RECORD` yields."""
+        lanes = self._lanes
+        rows = self.rows(file.path, statement, arguments)
+        return [decode_record(lane, body, state, lanes) for _, lane, body, state in rows]
+
+    def read(self, file: DataFile, message_ids: Iterable[MessageId]) -> list[Record]:
+        """The records with these ids, in their order, as far as they are there."""
+        found = []
+        for message_id in message_ids:
+            found += self.records(file, f"{RECORD} WHERE id = ?", (message_id,))
+        return found
+
+    def queued(self, files: Iterable[DataFile], lane: int, *, after: MessageId, limit: int) -> list[Record]:
+        return self._open_ones(files, (lane,), after=after, before=LAST_ID, limit=limit)
+
+    def unsettled(self, files: Iterable[DataFile], *, after: MessageId, limit: int) -> list[Record]:
+        return self._open_ones(files, _codes(UNSETTLED), after=after, before=LAST_ID, limit=limit)
+
+    def overdue(self, files: Iterable[DataFile], *, before: MessageId, limit: int) -> list[Record]:
+        return self._open_ones(files, _codes(AWAITING_RECEIPT), after=MessageId(-1), before=before, limit=limit)
+
+    def expired(self, files: Iterable[DataFile], *, now: Milliseconds, limit: int) -> list[Record]:
+        found: list[Record] = []
+        for file in files:
+            if len(found) < limit:
+                found += self.records(file, _EXPIRED, (now, limit - len(found)))
+        return found
+
+    def client_refs(
+        self, file: DataFile, *, since: Milliseconds, after: MessageId, limit: int
+    ) -> tuple[list[tuple[str, str, MessageId]], MessageId | None]:
+        """The refs among the next `limit` messages of a file, and where the following ones begin; None at its end."""
+        rows = self.rows(file.path, _CLIENT_REFS, (after, limit))
+        refs = [
+            (account, client_ref, MessageId(message_id))
+            for message_id, account, client_ref, accepted_at in rows
+            if client_ref and accepted_at >= since
+        ]
+        return refs, MessageId(rows[-1][0]) if rows else None
+
+    def inbound(self, files: Iterable[DataFile], *, after: MessageId, limit: int) -> list[InboundMessage]:
+        found: list[InboundMessage] = []
+        for file in files:
+            if len(found) < limit:
+                statement = "SELECT body FROM inbound WHERE id > ? ORDER BY id LIMIT ?"
+                found += [
+                    decode_inbound(body) for (body,) in self.rows(file.path, statement, (after, limit - len(found)))
+                ]
+        return found
+
+    def _open_ones(
+        self, files: Iterable[DataFile], codes: Sequence[int], *, after: MessageId, before: MessageId, limit: int
+    ) -> list[Record]:
+        """Rows that wait for any of `codes`, oldest first: one range of the index a code, merged."""
+        statement = " UNION ALL ".join([_OPEN_RANGE] * len(codes)) + " ORDER BY id LIMIT ?"
+        ranges = [argument for code in codes for argument in (code, after, before)]
+        found: list[Record] = []
+        for file in files:
+            if len(found) < limit:
+                found += self.records(file, statement, (*ranges, limit - len(found)))
+        return found
+
+    def _connection(self, path: Path) -> Connection:
+        connection = self._connections.get(path)
+        if connection is None:
+            connection = self._connections[path] = open_for_reading(path)
+            while len(self._connections) > self._open_files:
+                self._connections.popitem(last=False)[1].close()
+        else:
+            self._connections.move_to_end(path)
+        return connection
+
+
+def _codes(statuses: Iterable[Status]) -> list[int]:
+    return sorted(STATUS_CODES[status] for status in statuses)

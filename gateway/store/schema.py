@@ -1,0 +1,71 @@
+"""The tables of the store's files, as numbered steps, and what their columns mean.
+
+`control.db` has one schema, every data file another; both have the number of the last step in `user_version`. Steps are
+only ever added at the end. A message is one row:
+
+    id          the message id; rows are appended in its order
+    lane        what the message waits for: the number of its lane while it is queued, else the code of its status.
+                More than 0 is open; the index holds these rows only
+    expires_at  milliseconds since 1970
+    body        JSON: [lane when appended, the Message] and, where it differs from a new one, the State when appended
+    state       JSON: the State as it is now; NULL while nothing has changed
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from gateway.message import Message, Status
+
+APPLICATION_ID: Final = 0x595A5354  # "YZST", in the header of every file of ours
+
+STATUS_CODES: Final[Mapping[Status, int]] = {
+    Status.SENDING: 1,
+    Status.IN_DOUBT: 2,
+    Status.SUBMITTED: 3,
+    Status.SCHEDULED: 4,
+    Status.HELD: 5,
+    Status.DELIVERED: -1,
+    Status.FAILED: -2,
+    Status.EXPIRED: -3,
+    Status.CANCELLED: -4,
+    Status.UNKNOWN: -5,
+}
+FIRST_NOT_YET_SENT: Final = 4  # scheduled, held, and all that are queued
+FIRST_LANE: Final = 16  # lanes are numbered from here
+
+# Where a field of the message is in `body`.
+PATHS: Final[Mapping[str, str]] = {name: f"$[1][{n}]" for n, name in enumerate(Message.__struct_fields__)}
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What one version of the schema adds to the one before it."""
+
+    control: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+
+
+STEPS: Final[tuple[Step, ...]] = (
+    Step(
+        control=(
+            "CREATE TABLE lane (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+            # is_open: some of its messages may not be final. Cleared after the last one ended, never before.
+            "CREATE TABLE data_file (first_id INTEGER PRIMARY KEY, is_open INTEGER NOT NULL)",
+            "CREATE TABLE receipt (number INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE)",
+        ),
+        data=(
+            """
+            CREATE TABLE message (
+                id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+                body TEXT NOT NULL, state TEXT
+            )
+            """,
+            "CREATE INDEX open_message ON message (lane, id, expires_at) WHERE lane > 0",
+            "CREATE TABLE inbound (id INTEGER PRIMARY KEY, body TEXT NOT NULL)",
+            # One row: how many messages the file has, the latest time that anything in it tells of, failed commits.
+            "CREATE TABLE tally (messages INTEGER NOT NULL, latest INTEGER NOT NULL, failures INTEGER NOT NULL)",
+            "INSERT INTO tally VALUES (0, 0, 0)",
+        ),
+    ),
+)

@@ -1,0 +1,189 @@
+"""The writer: what one thread does with the batches that the loop cuts. A file is one transaction.
+
+A batch that fails is not there, and will not be: SQLite leaves the frames of a transaction whose sync failed behind the
+end of the write-ahead log, where a restart would find and replay them. So a small commit is written over them at once,
+synced or not. For the same reason the connection is kept: opening the file anew, alone, would replay them as well.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from sqlcipher3 import dbapi2
+
+from gateway.message import MessageId, Milliseconds
+from gateway.store.api import StoreError
+from gateway.store.checkpoints import Checkpointer
+from gateway.store.control import Control
+from gateway.store.database import Connection, naming, open_for_writing, run_in_transaction, sync_directory
+from gateway.store.files import DataFile
+from gateway.store.schema import PATHS
+
+INSERT_MESSAGES: Final = f"""
+    INSERT INTO message (id, lane, expires_at, body)
+    SELECT value ->> '{PATHS["id"]}', value ->> 0, value ->> '{PATHS["expires_at"]}', value
+    FROM json_each(CAST(? AS TEXT))
+"""  # noqa: S608 the paths are ours
+UPDATE_MESSAGES: Final = """
+    UPDATE message SET lane = changed.lane, state = changed.state
+    FROM (SELECT value ->> 0 AS id, value ->> 1 AS lane, value -> 2 AS state FROM json_each(CAST(? AS TEXT))) AS changed
+    WHERE message.id = changed.id
+"""
+_INSERT_INBOUND: Final = "INSERT INTO inbound SELECT value ->> 0, value FROM json_each(CAST(? AS TEXT))"
+_UPDATE_TALLY: Final = "UPDATE tally SET messages = messages + ?, latest = max(latest, ?)"
+_COUNT_FAILURE: Final = "UPDATE tally SET failures = failures + 1"
+_HAS_OPEN: Final = "SELECT EXISTS (SELECT 1 FROM message WHERE lane > 0)"
+
+
+class FileWrites(msgspec.Struct, frozen=True):
+    """What goes into one data file: JSON arrays, empty where there is nothing."""
+
+    file: DataFile
+    appended: bytes
+    appended_count: int
+    changed: bytes
+    changed_count: int
+    inbound: bytes
+    latest: Milliseconds  # the latest time that any of it tells of
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """One cut: everything that the writer does before it reports."""
+
+    files: tuple[FileWrites, ...]
+    new_file: DataFile | None = None  # to be created; one of `files` writes to it
+    new_lanes: tuple[tuple[int, str], ...] = ()
+    kept_receipts: bytes = b""
+    dropped_receipts: bytes = b""
+    perhaps_closed: tuple[DataFile, ...] = ()  # files that may have no open message left after this
+
+
+class Report(msgspec.Struct):
+    """What became of a batch. What is not named in it is on disk."""
+
+    control: StoreError | None = None  # lanes, receipts and the new file; then nothing else was tried either
+    drops: StoreError | None = None
+    files: dict[MessageId, StoreError] = msgspec.field(default_factory=dict)  # by the first id of the file
+    created: DataFile | None = None
+    closed: tuple[MessageId, ...] = ()
+
+
+class Writer:
+    """Writes batches. One thread uses it."""
+
+    def __init__(
+        self, control: Control, checkpointer: Checkpointer, *, steps: Sequence[Sequence[str]], open_files: int
+    ) -> None:
+        self._control = control
+        self._checkpointer = checkpointer
+        self._steps = steps
+        self._open_files = open_files
+        self._connections: OrderedDict[Path, Connection] = OrderedDict()  # used longest ago first
+
+    def write(self, batch: Batch) -> Report:
+        """Write what can be written. Raises only what is a bug."""
+        report = Report()
+        try:
+            self._write_control(batch, report)
+        except StoreError as error:
+            report.control = error
+            return report
+        for writes in batch.files:
+            try:
+                self._write_file(writes)
+            except StoreError as error:
+                report.files[writes.file.first_id] = error
+        try:
+            if batch.dropped_receipts and not report.files:
+                self._control.drop_receipts(batch.dropped_receipts)
+        except StoreError as error:
+            report.drops = error
+        report.closed = tuple(self._closed(batch.perhaps_closed, report))
+        return report
+
+    def connection(self, file: DataFile) -> Connection:
+        """A connection to a data file; the ones used longest ago are closed in the background. Raises StoreError."""
+        connection = self._connections.get(file.path)
+        if connection is None:
+            connection = self._connections[file.path] = open_for_writing(file.path, self._steps)
+            while len(self._connections) > self._open_files:
+                path, oldest = self._connections.popitem(last=False)
+                self._checkpointer.retire(path, oldest)
+        else:
+            self._connections.move_to_end(file.path)
+        return connection
+
+    def close(self) -> None:
+        """Hand every file over to be closed."""
+        for path, connection in self._connections.items():
+            self._checkpointer.retire(path, connection)
+        self._connections.clear()
+
+    def _write_control(self, batch: Batch, report: Report) -> None:
+        if batch.new_lanes:
+            self._control.add_lanes(batch.new_lanes)
+        if batch.new_file is not None:
+            self._create(batch.new_file)
+            report.created = batch.new_file
+        if batch.kept_receipts:
+            self._control.keep_receipts(batch.kept_receipts)
+
+    def _create(self, file: DataFile) -> None:
+        """Make an empty data file. It is known to `control.db` before it holds anything."""
+        try:
+            self.connection(file)
+            with naming(file.path):
+                sync_directory(file.path.parent)
+            self._control.add_file(file.first_id)
+        except StoreError:
+            connection = self._connections.pop(file.path, None)
+            if connection is not None:
+                self._checkpointer.retire(file.path, connection)
+            raise
+
+    def _write_file(self, writes: FileWrites) -> None:
+        path = writes.file.path
+        connection = self.connection(writes.file)
+        with self._checkpointer.gate, naming(path):
+            try:
+                run_in_transaction(connection, partial(_write_rows, connection, writes))
+            except BaseException:
+                _overwrite_failed(connection)
+                raise
+        self._checkpointer.written(path, writes.appended_count + writes.changed_count)
+
+    def _closed(self, files: Sequence[DataFile], report: Report) -> list[MessageId]:
+        """Mark the files that have no open message left; those that cannot be marked now are looked at again later."""
+        closed = []
+        for file in files:
+            with suppress(StoreError):
+                connection = self.connection(file)
+                with naming(file.path):
+                    has_open = connection.execute(_HAS_OPEN).fetchone()[0]
+                if not has_open:
+                    self._control.close_file(file.first_id)
+                    closed.append(file.first_id)
+        return closed
+
+
+def _write_rows(connection: Connection, writes: FileWrites) -> None:
+    """The four statements of a commit."""
+    if writes.appended_count:
+        count = connection.execute(INSERT_MESSAGES, (writes.appended,)).rowcount
+        assert count == writes.appended_count, f"{writes.file.path}: {count} of {writes.appended_count} rows appended"
+    if writes.changed_count:
+        count = connection.execute(UPDATE_MESSAGES, (writes.changed,)).rowcount
+        assert count == writes.changed_count, f"{writes.file.path}: {count} of {writes.changed_count} rows changed"
+    if writes.inbound:
+        connection.execute(_INSERT_INBOUND, (writes.inbound,))
+    connection.execute(_UPDATE_TALLY, (writes.appended_count, writes.latest))
+
+
+def _overwrite_failed(connection: Connection) -> None:
+    """Write something harmless over the frames of a failed commit, so that no restart replays them."""
+    with suppress(dbapi2.Error):
+        run_in_transaction(connection, partial(connection.execute, _COUNT_FAILURE))

@@ -1,0 +1,125 @@
+"""Any sequence of calls leaves every store with what a plain list of records would have."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.message import FINAL, MessageId, Record, Status
+from gateway.store.api import TRANSITIONS, Query
+from gateway.store.matching import copy_of, has_attempt, matches
+
+LANES = ("a/high", "b/low")
+
+appends = st.tuples(
+    st.just("append"),
+    st.lists(
+        st.tuples(
+            st.sampled_from([Status.QUEUED, Status.HELD, Status.SCHEDULED]),
+            st.sampled_from(LANES),
+            st.sampled_from(["demo", "other"]),
+            st.sampled_from(["+861380", "+861390"]),
+            st.sampled_from(["", "r1", "r2"]),
+        ),
+        max_size=5,
+    ),
+)
+moves = st.tuples(st.just("move"), st.integers(0, 30), st.integers(0, 10), st.sampled_from(["", "id-1", "id-2"]))
+pauses = st.tuples(st.just("wait"))
+restarts = st.tuples(st.just("reopen"))
+steps = st.lists(st.one_of(appends, moves, moves, pauses, restarts), max_size=25)
+
+queries = st.builds(
+    Query,
+    account=st.sampled_from(["", "demo"]),
+    to=st.sampled_from(["", "+861380"]),
+    client_ref=st.sampled_from(["", "r1"]),
+    status=st.sampled_from([None, *Status]),
+    since=st.sampled_from([0, 1_800_000_000_009]),
+    limit=st.integers(1, 4),
+)
+
+
+class Model:
+    """A list of records and the rule-books; the store under test goes along."""
+
+    def __init__(self, shelf, samples) -> None:
+        self.shelf = shelf
+        self.samples = samples
+        self.records: list[Record] = []
+
+    async def take(self, step: tuple) -> None:
+        match step:
+            case ("append", wanted):
+                new = [
+                    self.samples.record(status, lane=lane, account=account, to=to, client_ref=ref)
+                    for status, lane, account, to, ref in wanted
+                ]
+                self.records += new
+                self.commit = self.shelf.store.append(new)
+            case ("move", n, m, carrier_message_id) if self.records:
+                self._move(self.records[n % len(self.records)], m, carrier_message_id)
+            case ("wait",):
+                await asyncio.sleep(0.002)
+            case ("reopen",):
+                await self.shelf.reopen()
+
+    def _move(self, record: Record, m: int, carrier_message_id: str) -> None:
+        following = sorted(TRANSITIONS[record.status])
+        if following:
+            status = following[m % len(following)]
+            if carrier_message_id:
+                self.samples.submit(record, carrier_message_id)
+            self.samples.enter(record, status)
+            record.lane = LANES[m % 2]
+            self.shelf.store.update(record)
+
+    async def compare(self, query: Query) -> None:
+        store, records = self.shelf.store, self.records
+        waiting = [record for record in records if record.status is Status.QUEUED]
+        counts = {lane: sum(record.lane == lane for record in waiting) for lane in LANES}
+        assert {lane: n for lane, n in self.shelf.recovered.lanes.items() if n} == {
+            k: n for k, n in counts.items() if n
+        }
+        assert self.shelf.recovered.last_id == (records[-1].id if records else 0)
+        assert [await store.read(record.id) for record in records] == [copy_of(record) for record in records]
+        for lane in LANES:
+            wanted = [copy_of(record) for record in waiting if record.lane == lane]
+            assert await store.queued(lane, after=MessageId(0), limit=100) == wanted
+        unsettled = [record async for chunk in store.unsettled() for record in chunk]
+        assert unsettled == [
+            copy_of(record) for record in records if record.status not in FINAL and record.status is not Status.QUEUED
+        ]
+        for ids in (["id-1"], ["id-2.1", "id-2"]):
+            wanted = [copy_of(record) for record in reversed(records) if has_attempt(record, "cmcc-a", ids)]
+            assert await store.find_attempts("cmcc-a", ids) == wanted
+        assert await self.listed(query) == [copy_of(record) for record in reversed(records) if matches(query, record)]
+
+    async def listed(self, query: Query) -> list[Record]:
+        found: list[Record] = []
+        while True:
+            page = await self.shelf.store.find(query)
+            found += page.records
+            if page.cursor is None:
+                return found
+            query = msgspec.structs.replace(query, before=page.cursor)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=steps, query=queries)
+def test_a_store_has_what_a_list_would_have(backend, shelves, sample_sources, steps, query):
+    async def run() -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            shelf = shelves(backend, Path(directory))
+            await shelf.open()
+            model = Model(shelf, sample_sources())
+            for step in steps:
+                await model.take(step)
+            await shelf.reopen()
+            await model.compare(query)
+            await shelf.store.close()
+
+    asyncio.run(run())
