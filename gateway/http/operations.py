@@ -11,7 +11,7 @@ class BindView(msgspec.Struct, frozen=True, kw_only=True):
     """One bind as it stands."""
 
     name: str
-    state: str  # such as "bound", "connecting", "waiting"
+    state: str  # "bound" or "down"
     window: int  # how many requests may be unanswered at once
     in_use: int  # how many are
     since: Milliseconds  # when it came into this state
@@ -22,7 +22,7 @@ class CarrierView(msgspec.Struct, frozen=True, kw_only=True):
     """One carrier as it stands."""
 
     name: str
-    state: str  # such as "up", "down", "paused"
+    state: str  # "up" when a bind of it is, else "down"
     rate: float  # segments a second that it may be sent now
     queued: int  # messages that wait for it
     binds: tuple[BindView, ...]

@@ -51,8 +51,8 @@ class FakeOperations:
 
     def carriers(self) -> list[CarrierView]:
         bound = BindView(name="cmcc-a-1", state="bound", window=100, in_use=3, since=NOW)
-        waiting = BindView(name="cmcc-a-2", state="waiting", window=100, in_use=0, since=NOW, error="refused")
-        return [CarrierView(name="cmcc-a", state="up", rate=1000.0, queued=7, binds=(bound, waiting))]
+        down = BindView(name="cmcc-a-2", state="down", window=100, in_use=0, since=NOW, error="refused")
+        return [CarrierView(name="cmcc-a", state="up", rate=1000.0, queued=7, binds=(bound, down))]
 
 
 class FakeMetrics:

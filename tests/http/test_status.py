@@ -21,7 +21,7 @@ async def test_readyz_shows_the_binds_and_does_not_need_them(api: Any) -> None:
     assert reply.json == {
         "ready": True,
         "store": "ok",
-        "binds": [{"name": "cmcc-a-1", "state": "bound"}, {"name": "cmcc-a-2", "state": "waiting"}],
+        "binds": [{"name": "cmcc-a-1", "state": "bound"}, {"name": "cmcc-a-2", "state": "down"}],
     }
 
 
@@ -78,7 +78,7 @@ async def test_carriers_are_shown_to_operators(api: Any) -> None:
                     },
                     {
                         "name": "cmcc-a-2",
-                        "state": "waiting",
+                        "state": "down",
                         "window": 100,
                         "in_use": 0,
                         "since": since,
