@@ -56,7 +56,7 @@ class Gateway:
         self._config = config
         self._plan = load_plan(config)
         self._metrics = Metrics()
-        self._store: Store = SqliteStore(config.store, observe_commit=self._metrics.commit_seconds.observe)
+        self._store: Store = SqliteStore(config.store)
         self._delivery: Delivery | None = None
         self._ready = False
         self._stop = asyncio.Event()
