@@ -95,6 +95,8 @@ class SqliteStore:
         return Recovered(found.last_id, found.last_time, waiting, found.receipts)
 
     async def close(self) -> None:
+        if not self._is_open:
+            return
         self._is_open = False
         if self._late_timer is not None:
             self._late_timer.cancel()

@@ -88,6 +88,10 @@ def survey(layout: Layout, control: Control, writer: Writer) -> Found:
             if is_open and not has_open and not is_newest:
                 control.close_file(file.first_id)
                 found.files[place] = (file, False)
+    if unnamed := found.waiting.keys() - {number for number, _ in found.lanes}:
+        raise StoreDamagedError(
+            f"{layout.control}: does not name lane {min(unnamed)}, in which messages wait: bring it back from a backup"
+        )
     return found
 
 
