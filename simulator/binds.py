@@ -56,18 +56,19 @@ class Bind:
         self.mode = mode
         self.can_receive = mode is not Mode.TRANSMITTER
 
-    def note(self, at: float, *, incoming: bool, pdu: Pdu, phone: str = "") -> None:
+    def note(self, at: float, *, incoming: bool, pdu: Pdu, phone: str = "", taken_as: str = "") -> None:
         """Put a PDU into the journal."""
         entry = Entry(
             at,
             incoming,
             self.name,
             self.system_id,
-            pdu.command_id,
+            pdu.body.command_id,
             pdu.command_status,
             pdu.sequence_number,
             phone,
             pdu.body,
+            taken_as,
         )
         self._journal.record(entry)
 

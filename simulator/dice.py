@@ -4,7 +4,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
 
-_FOUR_WORDS: Final = Struct("<4I")
+_WORDS: Final = Struct("<5I")
 _UNIT: Final = 2.0**-32
 
 
@@ -13,6 +13,7 @@ class Roll(NamedTuple):
 
     error: float
     outcome: float
+    fault: float
     receipt_delay: float
     response_latency: float
 
@@ -21,18 +22,18 @@ class Dice:
     """The rolls of one seed, the same in every process and version of Python."""
 
     def __init__(self, seed: int) -> None:
-        self._start = blake2b(digest_size=_FOUR_WORDS.size, key=str(seed).encode())
+        self._start = blake2b(digest_size=_WORDS.size, key=str(seed).encode())
 
     def roll(self, destination: str, turn: int) -> Roll:
         """Return the chances of the `turn`-th submit (from 1) to `destination`."""
         digest = self._start.copy()
         digest.update(b"%s:%d" % (destination.encode(), turn))
-        error, outcome, receipt_delay, response_latency = _FOUR_WORDS.unpack(digest.digest())
-        return Roll(error * _UNIT, outcome * _UNIT, receipt_delay * _UNIT, response_latency * _UNIT)
+        error, outcome, fault, receipt_delay, response_latency = _WORDS.unpack(digest.digest())
+        return Roll(error * _UNIT, outcome * _UNIT, fault * _UNIT, receipt_delay * _UNIT, response_latency * _UNIT)
 
 
 class Turns:
-    """Counts how often each key came, for the newest `limit` keys at least in part, and no more.
+    """Counts how often each key came, and remembers `limit` keys.
 
     The counts are in two halves: when the younger is full the older is forgotten, so a key that is in use stays.
     """

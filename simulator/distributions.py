@@ -46,6 +46,4 @@ Delay = Seconds | Uniform | LogNormal
 
 def draw(delay: Delay, chance: float) -> float:
     """Return the seconds that `delay` gives for `chance`, 0 to below 1."""
-    if isinstance(delay, Uniform | LogNormal):
-        return delay.at(chance)
-    return delay
+    return delay if isinstance(delay, (float, int)) else delay.at(chance)

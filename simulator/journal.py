@@ -18,7 +18,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """One PDU, seen from the simulator. `at` is Unix time.
 
     `phone` is the subscriber that it, or the request that it answers, is about. `body` is None where only a header went
-    over the wire.
+    over the wire. `taken_as` is the id that a submit_sm was processed under, whether or not its answer told it.
     """
 
     at: float
@@ -30,6 +30,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     sequence_number: int
     phone: str
     body: Body | None
+    taken_as: str = ""
 
 
 _COMMAND_NAMES: Final = {int(command): command.name.lower() for command in CommandId}
@@ -132,6 +133,8 @@ def render(entry: Entry, *, number: int, with_text: bool = False) -> dict[str, A
     }
     if entry.phone:
         line["phone"] = entry.phone
+    if entry.taken_as:
+        line["taken_as"] = entry.taken_as
     body = entry.body
     if body is None:
         return line

@@ -62,6 +62,19 @@ BY_STAT: Final[Mapping[str, Outcome]] = {
 }
 
 
+# What a share of the submits may suffer beside their outcome, by the name that a scenario calls it.
+FAULTS: Final[Mapping[str, Mapping[str, object]]] = {
+    "receipt-first": {"answer": Answer.AFTER_RECEIPT, "delay_seconds": 0.0},
+    "receipt-twice": {"copies": 2},
+    "receipt-elsewhere": {"other_bind": True},
+    "receipt-altered": {"altered_id": True},
+    "not-answered": {"answer": Answer.IGNORED},
+    "answer-lost": {"answer": Answer.LOST},
+    "reset": {"answer": Answer.RESET},
+    "garbage": {"answer": Answer.GARBAGE},
+}
+
+
 def _always(meaning: str, outcome: Outcome) -> Special:
     return Special(meaning=meaning, then=outcome)
 
@@ -120,21 +133,24 @@ class Chances(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """How the numbers fare that ask for nothing: shares of all, 0 to 1.
 
     `mix` is by stat of the receipt, NONE for no receipt; what it leaves to 1 is DELIVRD. `errors` is by name of
-    command_status; what it leaves to 1 is accepted. With `special_numbers` off all numbers are of this kind.
+    command_status; what it leaves to 1 is accepted. `faults` is by name in FAULTS; what it leaves to 1 suffers none.
+    With `special_numbers` off all numbers are of this kind.
     """
 
     special_numbers: bool = True
     mix: dict[str, Share] = {}
     errors: dict[str, Share] = {}
+    faults: dict[str, Share] = {}
 
     def __post_init__(self) -> None:
         _check_shares("mix", self.mix, BY_STAT)
         _check_shares("errors", self.errors, CommandStatus.__members__)
+        _check_shares("faults", self.faults, FAULTS)
 
     @property
     def are_certain(self) -> bool:
         """Whether nothing is left to chance, and everything is delivered."""
-        return not self.mix and not self.errors
+        return not (self.mix or self.errors or self.faults)
 
     def outcome(self, roll: Roll) -> Outcome:
         """Return what becomes of a submit with these rolls."""
@@ -142,7 +158,9 @@ class Chances(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         if status is not None:
             return Outcome(refusal=CommandStatus[status])
         stat = _pick(self.mix, roll.outcome)
-        return DELIVERED if stat is None else BY_STAT[stat]
+        outcome = DELIVERED if stat is None else BY_STAT[stat]
+        fault = _pick(self.faults, roll.fault)
+        return outcome if fault is None else msgspec.structs.replace(outcome, **FAULTS[fault])
 
 
 def _check_shares(field: str, shares: Mapping[str, float], known: Mapping[str, object]) -> None:

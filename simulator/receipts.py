@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from gateway.smpp import DeliverSm, EsmClass, MessageState, RegisteredDelivery, Tlv, TlvTag
+from gateway.smpp import DeliverSm, EsmClass, MessageState, RegisteredDelivery, SubmitSm, Tlv, TlvTag
 from simulator.ids import spell_id_of_receipt
 from simulator.messages import Message
 from simulator.settings import ReceiptForm, Receipts
@@ -43,7 +43,6 @@ def make_receipt(message: Message, receipts: Receipts, at: float, *, is_intermed
     state = MessageState.ENROUTE if is_intermediate else message.final_state
     error = "000" if is_intermediate else message.outcome.error
     message_id = spell_id_of_receipt(message.number, receipts, is_altered=message.outcome.altered_id)
-    is_asked = submit.registered_delivery & RegisteredDelivery.INTERMEDIATE_NOTIFICATION
     tlvs: list[Tlv] = []
     if receipts.form is not ReceiptForm.TEXT:
         tlvs += (Tlv(TlvTag.RECEIPTED_MESSAGE_ID, f"{message_id}\0".encode()), _STATE_VALUES[state])
@@ -65,10 +64,16 @@ def make_receipt(message: Message, receipts: Receipts, at: float, *, is_intermed
         dest_addr_ton=submit.source_addr_ton,
         dest_addr_npi=submit.source_addr_npi,
         destination_addr=submit.source_addr,
-        esm_class=EsmClass.INTERMEDIATE_NOTIFICATION if is_intermediate and is_asked else EsmClass.DELIVERY_RECEIPT,
+        esm_class=_esm_class(submit, is_intermediate=is_intermediate),
         short_message=text,
         tlvs=tuple(tlvs),
     )
+
+
+def _esm_class(submit: SubmitSm, *, is_intermediate: bool) -> int:
+    if is_intermediate and submit.registered_delivery & RegisteredDelivery.INTERMEDIATE_NOTIFICATION:
+        return EsmClass.INTERMEDIATE_NOTIFICATION
+    return EsmClass.DELIVERY_RECEIPT
 
 
 def _date(at: float) -> str:

@@ -6,7 +6,7 @@ No socket, no loop and no clock: connections are told what to do, and `now` is a
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from gateway.smpp import (
     BindReceiver,
@@ -244,43 +244,46 @@ class Smsc:
     def _take_submit(self, bind: Bind, request: Pdu, submit: SubmitSm, now: float) -> None:
         at = self._at(now)
         phone = submit.destination_addr
-        bind.note(at, incoming=True, pdu=request, phone=phone)
         account = self.accounts[bind.system_id]
         status = self._check_room(bind, account, now)
         if status:
+            bind.note(at, incoming=True, pdu=request, phone=phone)
             bind.answer(request, SubmitSmResp(), at, command_status=status, phone=phone)
             return
         outcome, roll = self._decisions.decide(submit)
         latency = draw(self.scenario.response.latency_seconds, roll.response_latency)
-        if outcome.refusal:
-            self._reply(Reply(bind, request, SubmitSmResp(), outcome.refusal, phone), latency, now)
+        if outcome.refusal or outcome.answer is Answer.IGNORED:
+            bind.note(at, incoming=True, pdu=request, phone=phone)
+            if outcome.refusal:
+                self._reply(Reply(bind, request, SubmitSmResp(), outcome.refusal, phone), latency, now)
             return
-        if outcome.answer is Answer.IGNORED:
-            return
-        delay = draw(self.scenario.receipts.delay_seconds, roll.receipt_delay)
-        if outcome.delay_seconds is not None:
-            delay = outcome.delay_seconds
+        delay = outcome.delay_seconds
+        if delay is None:
+            delay = draw(self.scenario.receipts.delay_seconds, roll.receipt_delay)
         message = Message(submit, account.next_number, outcome, at, at + latency + delay, outcome.state)
         account.keep(message)
-        self._plan_receipts(bind, message, now, latency + delay)
         message_id = spell_id_of_response(message.number, self.scenario.receipts, is_altered=outcome.altered_id)
+        bind.note(at, incoming=True, pdu=request, phone=phone, taken_as=message_id)
+        self._plan_receipts(bind, message, now, latency + delay)
         reply = Reply(bind, request, SubmitSmResp(message_id=message_id), CommandStatus.ESME_ROK, phone)
         self._answer_as(outcome, reply, latency, now)
 
     def _answer_as(self, outcome: Outcome, reply: Reply, latency: float, now: float) -> None:
         match outcome.answer:
-            case Answer.LOST | Answer.IGNORED:
-                pass
-            case Answer.RESET:
-                reply.bind.end()
-                reply.bind.link.reset()
+            case Answer.NORMAL:
+                self._reply(reply, latency, now)
             case Answer.AFTER_RECEIPT:
                 self._reply(reply, latency + _AFTER_RECEIPT_SECONDS, now)
             case Answer.GARBAGE:
                 reply.garbage = True
                 self._reply(reply, latency, now)
-            case Answer.NORMAL:
-                self._reply(reply, latency, now)
+            case Answer.RESET:
+                reply.bind.end()
+                reply.bind.link.reset()
+            case Answer.LOST | Answer.IGNORED:
+                pass
+            case _:
+                assert_never(outcome.answer)
 
     def _check_room(self, bind: Bind, account: Account, now: float) -> int:
         """Return the status that refuses a submit for which there is no room, or 0."""

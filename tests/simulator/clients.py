@@ -148,7 +148,7 @@ async def bound(
 async def eventually(condition: Callable[[], bool]) -> None:
     """Wait until `condition` is true of something that tells nobody when it changes."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -66,7 +66,7 @@ async def test_the_journal_has_all_that_is_about_one_number(
     ]
     assert {line["bind"] for line in lines} == {"gateway-1"}
     assert lines[0]["text"] == "hello"
-    assert lines[1]["message_id"] == message_id
+    assert lines[0]["taken_as"] == lines[1]["message_id"] == message_id
     assert f"id:{message_id} sub:001" in lines[2]["text"]
 
 

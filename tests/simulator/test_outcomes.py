@@ -5,7 +5,17 @@ import pytest
 
 from gateway.smpp import CommandStatus, MessageState
 from simulator.dice import Dice
-from simulator.outcomes import DELIVERED, SPECIAL, Answer, Chances, Outcome, is_special, special_outcome
+from simulator.outcomes import (
+    BY_STAT,
+    DELIVERED,
+    FAULTS,
+    SPECIAL,
+    Answer,
+    Chances,
+    Outcome,
+    is_special,
+    special_outcome,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "simulator.md"
 
@@ -80,6 +90,24 @@ def test_errors_refuse_their_share() -> None:
 
     assert set(refusals) == {CommandStatus.ESME_ROK, CommandStatus.ESME_RSYSERR}
     assert abs(refusals[CommandStatus.ESME_RSYSERR] - 1000) < 120
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_befalls_its_share_and_leaves_the_state_alone(fault: str) -> None:
+    chances = Chances(mix={"EXPIRED": 1}, faults={fault: 0.5})
+    dice = Dice(1)
+
+    outcomes = Counter(chances.outcome(dice.roll(str(number), 1)) for number in range(2000))
+
+    assert len(outcomes) == 2
+    assert abs(outcomes[BY_STAT["EXPIRED"]] - 1000) < 120
+    assert {outcome.state for outcome in outcomes} == {MessageState.EXPIRED}
+
+
+def test_the_faults_in_the_documentation_are_the_faults() -> None:
+    names = [line.split("|")[1].strip() for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
+
+    assert names[names.index("fault") + 2 :][: len(FAULTS)] == list(FAULTS)
 
 
 def test_the_table_in_the_documentation_is_the_table() -> None:
