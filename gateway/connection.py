@@ -106,6 +106,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Drop the connection now. What is unanswered comes back in a SessionBroken."""
+        self.writable = False
         if self._transport is not None:
             self._transport.abort()
 

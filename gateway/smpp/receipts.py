@@ -15,7 +15,12 @@ from .constants import MESSAGE_TYPE_MASK, DataCoding, EsmClass, MessageState
 from .pdus import DataSm, DeliverSm
 from .tlvs import TlvTag
 
-# Plain integers: looking a flag up, or masking with one, takes longer than matching the text of a receipt.
+# Plain integers: looking members of an enum up would take as long as matching the text of a receipt.
+_RECEIPTED_MESSAGE_ID: Final = int(TlvTag.RECEIPTED_MESSAGE_ID)
+_MESSAGE_STATE: Final = int(TlvTag.MESSAGE_STATE)
+_NETWORK_ERROR_CODE: Final = int(TlvTag.NETWORK_ERROR_CODE)
+_USER_MESSAGE_REFERENCE: Final = int(TlvTag.USER_MESSAGE_REFERENCE)
+_MESSAGE_PAYLOAD: Final = int(TlvTag.MESSAGE_PAYLOAD)
 _RECEIPT: Final = int(EsmClass.DELIVERY_RECEIPT)
 _NOTIFICATION: Final = int(EsmClass.INTERMEDIATE_NOTIFICATION)
 _UDHI: Final = int(EsmClass.UDHI)
@@ -100,7 +105,7 @@ def parse_receipt(message: DeliverSm | DataSm) -> Receipt | None:
             tlv.tag: tlv.value for tlv in reversed(message.tlvs)
         }  # reversed: of a tag that comes twice, the first
     if not message_type:
-        if TlvTag.RECEIPTED_MESSAGE_ID not in values or TlvTag.MESSAGE_STATE not in values:
+        if _RECEIPTED_MESSAGE_ID not in values or _MESSAGE_STATE not in values:
             return None
     elif message_type != _RECEIPT and not intermediate:
         return None
@@ -119,11 +124,11 @@ def parse_receipt(message: DeliverSm | DataSm) -> Receipt | None:
         state, error = _read_unusual_status(status_text, error)
     reference = None
     if values:
-        receipted_id = values.get(TlvTag.RECEIPTED_MESSAGE_ID, b"").partition(b"\0")[0]
+        receipted_id = values.get(_RECEIPTED_MESSAGE_ID, b"").partition(b"\0")[0]
         message_id = receipted_id.decode("latin-1") or message_id
-        state = _read_state(values.get(TlvTag.MESSAGE_STATE, b""), otherwise=state)
-        error = _read_network_error(values.get(TlvTag.NETWORK_ERROR_CODE, b""), otherwise=error)
-        reference = _read_reference(values.get(TlvTag.USER_MESSAGE_REFERENCE, b""))
+        state = _read_state(values.get(_MESSAGE_STATE, b""), otherwise=state)
+        error = _read_network_error(values.get(_NETWORK_ERROR_CODE, b""), otherwise=error)
+        reference = _read_reference(values.get(_USER_MESSAGE_REFERENCE, b""))
     return Receipt(message_id, state, error, intermediate, submitted, done, status_text, reference)
 
 
@@ -176,7 +181,7 @@ def _read_text(message: DeliverSm | DataSm, values: dict[int, bytes]) -> str:
     """The text of a receipt: in short_message or message_payload, behind a user data header if there is one."""
     octets = b"" if isinstance(message, DataSm) else message.short_message
     if not octets:
-        octets = values.get(TlvTag.MESSAGE_PAYLOAD, b"")
+        octets = values.get(_MESSAGE_PAYLOAD, b"")
     if message.esm_class & _UDHI and octets:
         octets = octets[1 + octets[0] :]
     # UCS-2 counts only where the text really is: some peers copy the data_coding of the message into its receipt.
