@@ -12,7 +12,7 @@ import uvloop
 
 from simulator.checking import SettingError
 from simulator.server import AddressTaken, Simulator
-from simulator.settings import Settings, read_settings
+from simulator.settings import Settings, read_settings, with_scenario
 
 EXIT_CANNOT_START = 2
 
@@ -22,11 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         settings = read_settings(options.config) if options.config is not None else Settings()
+        if options.scenario is not None:
+            settings = with_scenario(settings, options.scenario)
         settings = _with_ports(settings, options.port, options.control_port)
     except SettingError as error:
         return _fail(str(error))
-    except OSError as error:
-        return _fail(f"{options.config}: {error.strerror}")
+    except OSError as error:  # a file that cannot be read
+        return _fail(f"{error.filename}: {error.strerror}")
     try:
         uvloop.run(_run(settings))
     except AddressTaken as error:
@@ -37,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="simulator", description="An SMSC that can misbehave, to test SMPP clients.")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML; see config/simulator.toml")
+    parser.add_argument("--scenario", type=Path, metavar="FILE", help="behave by this; see config/scenarios/")
     parser.add_argument("--port", type=int, help="SMPP port in place of the config's; 0 takes a free one")
     parser.add_argument(
         "--control-port", type=int, help="control HTTP port in place of the config's; 0 takes a free one"

@@ -182,3 +182,9 @@ def read_scenario(document: object, start: Scenario) -> Scenario:
         known = tables.get(name)
         tables[name] = known | table if isinstance(known, dict) and isinstance(table, dict) else table
     return settings_from(tables, Scenario)
+
+
+def with_scenario(settings: Settings, path: Path) -> Settings:
+    """Return `settings` with the scenario in the TOML file at `path`. Raises SettingError and OSError."""
+    scenario = read_scenario(parse_toml(path.read_bytes(), name=str(path)), settings)
+    return msgspec.structs.replace(settings, **{name: getattr(scenario, name) for name in Scenario.__struct_fields__})

@@ -5,9 +5,18 @@ import pytest
 
 from simulator.checking import SettingError, settings_from
 from simulator.distributions import LogNormal, Uniform
-from simulator.settings import Scenario, Settings, parse_toml, read_scenario, read_settings, split_address
+from simulator.settings import (
+    Scenario,
+    Settings,
+    parse_toml,
+    read_scenario,
+    read_settings,
+    split_address,
+    with_scenario,
+)
 
 CONFIG = Path(__file__).parents[2] / "config" / "simulator.toml"
+SCENARIOS = CONFIG.parent / "scenarios"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +114,14 @@ def test_a_scenario_changes_what_it_names_and_leaves_the_rest_as_at_the_start() 
 def test_a_scenario_that_cannot_be_is_refused_with_the_rule(document: object, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         read_scenario(document, Settings())
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_scenario_that_is_shipped_can_be_run(path: Path) -> None:
+    changed = with_scenario(Settings(), path)
+
+    assert changed != Settings()
+    assert changed.smpp == Settings().smpp
 
 
 def test_an_address_is_split_at_its_last_colon() -> None:

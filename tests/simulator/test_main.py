@@ -56,6 +56,14 @@ def test_a_wrong_setting_stops_the_start(tmp_path: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().err == "simulator: receipts.delay_seconds = -1: must be 0 or more\n"
 
 
+def test_a_wrong_scenario_stops_the_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text("[smpp]\nwindow = 1\n")
+
+    assert main(["--scenario", str(scenario)]) == 2
+    assert capsys.readouterr().err.startswith('simulator: smpp = {"window":1}: unknown; known here are receipts, ')
+
+
 def test_a_wrong_port_stops_the_start(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--port", "65536"]) == 2
     assert capsys.readouterr().err == "simulator: --port = 65536: must be 0 to 65535\n"
