@@ -4,6 +4,7 @@ Every function changes the record in place and returns whether anything changed;
 A part's `n` and an attempt's `k` are counted from 0.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.delivery.settings import OnDoubt
@@ -21,6 +22,8 @@ RECEIPT_OUTCOMES: Final = {
     MessageState.UNKNOWN: PartStatus.UNKNOWN,
 }
 
+_UNANSWERED: Final = frozenset({PartStatus.SENDING, PartStatus.IN_DOUBT})
+
 
 def hand_over(record: Record, n: int, attempt: Attempt) -> int:
     """A part goes to a bind, or is about to: note the attempt and return its number."""
@@ -31,22 +34,35 @@ def hand_over(record: Record, n: int, attempt: Attempt) -> int:
     return len(part.attempts)
 
 
-def take_back(record: Record, n: int, k: int, error: str, *, at: Milliseconds) -> None:
-    """The attempt ended before the carrier took the part, for certain: it waits again."""
+def take_back(record: Record, n: int, k: int, reason: str, *, at: Milliseconds) -> None:
+    """The last attempt never left: the part waits again, and nothing piles up however often this happens."""
     part = record.state.parts[n]
-    attempts = _with_attempt(part, k, error=error)
     status = PartStatus.WAITING if part.status is PartStatus.SENDING else part.status
-    record.set_part(n, Part(status, attempts))
-    _follow_parts(record, at=at, reason=error)
+    record.set_part(n, Part(status, part.attempts[:k]))
+    state = record.state
+    before = state.timeline[-2].status if len(state.timeline) > 1 else None
+    if state.status is Status.SENDING and status_of_parts(state.parts) is before:
+        state.status = before
+        state.timeline.pop()
+    else:
+        _follow_parts(record, at=at, reason=reason)
 
 
 def refused_for_now(record: Record, n: int, k: int, command_status: int, error: str, *, at: Milliseconds) -> None:
-    """The carrier refused the part and may take it later: it waits again."""
+    """The carrier refused the part, in time or late, and may take it later: it waits again."""
     part = record.state.parts[n]
     attempts = _with_attempt(part, k, command_status=command_status, error=error)
-    waits = part.status is PartStatus.SENDING and k == len(attempts) - 1
+    waits = part.status in _UNANSWERED and k == len(attempts) - 1
     record.set_part(n, Part(PartStatus.WAITING if waits else part.status, attempts))
     _follow_parts(record, at=at, reason=error)
+
+
+def throttled(record: Record, n: int, k: int, command_status: int, error: str, *, at: Milliseconds) -> None:
+    """The same for a carrier that has had enough for the moment. Of such attempts in a row only the last is kept."""
+    refused_for_now(record, n, k, command_status, error, at=at)
+    part = record.state.parts[n]
+    if 0 < k == len(part.attempts) - 1 and part.attempts[k - 1].command_status == command_status:
+        record.set_part(n, Part(part.status, (*part.attempts[: k - 1], part.attempts[k])))
 
 
 def refused_for_good(
@@ -55,18 +71,17 @@ def refused_for_good(
     """The carrier refused the part for good: the message has failed, unless another attempt had already got through."""
     part = record.state.parts[n]
     attempts = _with_attempt(part, k, command_status=command_status, error=error)
-    fails = part.status in {PartStatus.SENDING, PartStatus.IN_DOUBT, PartStatus.WAITING}
+    is_last = k == len(attempts) - 1  # a later attempt that is under way says more
+    fails = part.status is PartStatus.WAITING or (part.status in _UNANSWERED and is_last)
     record.set_part(n, Part(PartStatus.FAILED if fails else part.status, attempts))
     _follow_parts(record, at=at, reason=error)
 
 
 def accepted(record: Record, n: int, k: int, carrier_message_id: str, *, at: Milliseconds) -> None:
-    """The carrier took the part, in time or late. A part that waits to be sent again need not be, then."""
+    """The carrier took the part, in time or late: it need not be sent again, whatever becomes of a later attempt."""
     part = record.state.parts[n]
     attempts = _with_attempt(part, k, carrier_message_id=carrier_message_id, command_status=0)
-    taken = part.status in {PartStatus.SENDING, PartStatus.IN_DOUBT, PartStatus.WAITING}
-    if part.status is PartStatus.SENDING and k != len(attempts) - 1:
-        taken = False  # a later attempt is under way: its own answer says more
+    taken = part.status is PartStatus.WAITING or part.status in _UNANSWERED
     record.set_part(n, Part(PartStatus.SUBMITTED if taken else part.status, attempts))
     _follow_parts(record, at=at)
 
@@ -85,19 +100,19 @@ def unanswered(record: Record, n: int, k: int, error: str, on_doubt: OnDoubt, *,
 def receipt(record: Record, n: int, k: int, state: MessageState, error: str, *, at: Milliseconds) -> bool:
     """A receipt for an attempt. False when it says nothing new.
 
-    That one copy was delivered settles the part. That one was not settles it only if no later copy is under way.
+    That one copy was delivered settles the part. That one was not settles it only if no later copy may get through.
     """
     outcome = RECEIPT_OUTCOMES.get(state)
     part = record.state.parts[n]
     if outcome is None or outcome is part.status or part.status is PartStatus.DELIVERED:
         return False
-    is_last = k == len(part.attempts) - 1
     if outcome is not PartStatus.DELIVERED:
         open_or_unknown = {PartStatus.SUBMITTED, PartStatus.IN_DOUBT, PartStatus.SENDING, PartStatus.UNKNOWN}
-        if not is_last or part.status not in open_or_unknown:
+        later_copy = any(attempt.command_status in {None, 0} for attempt in part.attempts[k + 1 :])
+        if later_copy or part.status not in open_or_unknown:
             return False
     attempts = _with_attempt(part, k, error=error) if outcome is PartStatus.FAILED and error else part.attempts
-    if part.status in {PartStatus.SENDING, PartStatus.IN_DOUBT}:
+    if part.status is PartStatus.WAITING or part.status in _UNANSWERED:
         record.set_part(n, Part(PartStatus.SUBMITTED, attempts))  # a receipt proves that the carrier took it
         _follow_parts(record, at=at)
     record.set_part(n, Part(outcome, attempts))
@@ -106,13 +121,15 @@ def receipt(record: Record, n: int, k: int, state: MessageState, error: str, *, 
     return True
 
 
-def give_up_waiting(record: Record, *, at: Milliseconds) -> None:
-    """The receipt deadline has passed: what is not settled stays unknown for good."""
+def give_up_waiting(record: Record, *, at: Milliseconds) -> bool:
+    """The receipt deadline has passed: what is not settled stays unknown. False for a message that moves, or ended."""
+    if Status.UNKNOWN not in TRANSITIONS[record.status]:
+        return False
     for n, part in enumerate(record.state.parts):
         if part.status in {PartStatus.SUBMITTED, PartStatus.IN_DOUBT}:
             record.set_part(n, Part(PartStatus.UNKNOWN, part.attempts))
-    if record.status not in FINAL:
-        _set_status(record, Status.UNKNOWN, at=at, reason="receipt deadline")
+    _set_status(record, Status.UNKNOWN, at=at, reason="receipt deadline")
+    return True
 
 
 def end(record: Record, status: Status, *, at: Milliseconds, reason: str) -> bool:
@@ -165,7 +182,16 @@ def _set_status(record: Record, status: Status, *, at: Milliseconds, reason: str
     state = record.state
     assert status in TRANSITIONS[state.status], f"{state.status} -> {status}"
     state.status = status
-    state.timeline.append(Entry(at, status, reason))
+    timeline, entry = state.timeline, Entry(at, status, reason)
+    if len(timeline) >= 4 and _begins_third_round(timeline, entry):
+        del timeline[-2:]  # it goes to and fro, for hours perhaps: the first round is kept, and the last
+    timeline.append(entry)
+
+
+def _begins_third_round(timeline: Sequence[Entry], entry: Entry) -> bool:
+    """Whether a timeline ends in the same two steps twice, and `entry` is the first of them again."""
+    pairs = ((timeline[-4], timeline[-2]), (timeline[-3], timeline[-1]), (timeline[-2], entry))
+    return all(one.status is other.status and one.reason == other.reason for one, other in pairs)
 
 
 def learn_id(record: Record, n: int, k: int, carrier_message_id: str) -> None:

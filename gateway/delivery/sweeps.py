@@ -10,7 +10,7 @@ import structlog
 
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier, Shared
-from gateway.message import FINAL, Milliseconds, PartStatus, Record, Status
+from gateway.message import Milliseconds, PartStatus, Record, Status
 from gateway.store.api import StoreError
 
 AT_ONCE: Final = 500
@@ -71,8 +71,7 @@ class Sweeps:
         stored = await self._shared.store.overdue(accepted_before=before, limit=AT_ONCE)
         for each in stored:
             record = self._shared.live.get(each.id) or each
-            if record.status not in FINAL and self._is_overdue(record, now):
-                outcomes.give_up_waiting(record, at=now)
+            if self._is_overdue(record, now) and outcomes.give_up_waiting(record, at=now):
                 self._shared.live.adopt(record)
                 self._carrier_of(record).keep(record)
 
