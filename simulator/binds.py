@@ -1,10 +1,13 @@
 """One connection to the simulator: what it may do, and how its PDUs get into the journal."""
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from gateway.smpp import Body, GenericNack, Pdu
+from gateway.smpp import Body, CommandId, CommandStatus, DeliverSm, GenericNack, Pdu
 from simulator.journal import Entry, Journal
 from simulator.settings import Mode
+
+if TYPE_CHECKING:
+    from simulator.messages import Delivery
 
 
 class Link(Protocol):
@@ -56,7 +59,7 @@ class Bind:
         self.mode = mode
         self.can_receive = mode is not Mode.TRANSMITTER
 
-    def note(self, at: float, *, incoming: bool, pdu: Pdu, phone: str = "", taken_as: str = "") -> None:
+    def note(self, at: float, *, incoming: bool, pdu: Pdu, phone: str = "", taken_as: str = "", stat: str = "") -> None:
         """Put a PDU into the journal."""
         entry = Entry(
             at,
@@ -69,6 +72,7 @@ class Bind:
             phone,
             pdu.body,
             taken_as,
+            stat,
         )
         self._journal.record(entry)
 
@@ -79,10 +83,23 @@ class Bind:
         entry = Entry(at, incoming, self.name, self.system_id, command_id, command_status, sequence_number, "", None)
         self._journal.record(entry)
 
-    def send(self, body: Body, at: float, *, phone: str = "", context: object = None) -> None:
-        """Send a request, whose answer comes back with `context`."""
-        number = self.link.send(body, context)
-        self._journal.record(Entry(at, False, self.name, self.system_id, body.command_id, 0, number, phone, body))
+    def deliver(self, delivery: "Delivery", body: DeliverSm, at: float) -> None:
+        """Send the deliver_sm of `delivery`, which comes back with its answer."""
+        number = self.link.send(body, delivery)
+        entry = Entry(
+            at,
+            False,
+            self.name,
+            self.system_id,
+            CommandId.DELIVER_SM,
+            CommandStatus.ESME_ROK,
+            number,
+            delivery.phone,
+            body,
+            delivery.taken_as,
+            delivery.stat,
+        )
+        self._journal.record(entry)
 
     def answer(self, request: Pdu, response: Body, at: float, *, command_status: int = 0, phone: str = "") -> None:
         """Answer a request; a refusal takes the body that its answer would have had."""

@@ -119,8 +119,9 @@ class Deliveries:
         if delivery.body is None:
             assert delivery.message is not None, "what is no receipt brings its body"
             delivery.body = make_receipt(delivery.message, self.receipts, at, is_intermediate=delivery.is_intermediate)
-            self.sent[spell_state(delivery.message, is_intermediate=delivery.is_intermediate)] += 1
-        bind.send(delivery.body, at, phone=delivery.phone, context=delivery)
+            delivery.stat = spell_state(delivery.message, is_intermediate=delivery.is_intermediate)
+            self.sent[delivery.stat] += 1
+        bind.deliver(delivery, delivery.body, at)
         self._in_flight += 1
         if delivery.retries:
             self.results["sent again"] += 1

@@ -18,7 +18,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """One PDU, seen from the simulator. `at` is Unix time.
 
     `phone` is the subscriber that it, or the request that it answers, is about. `body` is None where only a header went
-    over the wire. `taken_as` is the id that a submit_sm was processed under, whether or not its answer told it.
+    over the wire. `taken_as` is the id that a submit_sm was processed under, whether or not its answer told it. A
+    receipt and its answer have it too, and `stat`, which is what the receipt says.
     """
 
     at: float
@@ -31,6 +32,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     phone: str
     body: Body | None
     taken_as: str = ""
+    stat: str = ""
 
 
 _COMMAND_NAMES: Final = {int(command): command.name.lower() for command in CommandId}
@@ -135,6 +137,8 @@ def render(entry: Entry, *, number: int, with_text: bool = False) -> dict[str, A
         line["phone"] = entry.phone
     if entry.taken_as:
         line["taken_as"] = entry.taken_as
+    if entry.stat:
+        line["stat"] = entry.stat
     body = entry.body
     if body is None:
         return line

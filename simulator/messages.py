@@ -8,13 +8,14 @@ from simulator.outcomes import Outcome
 
 
 class Message(msgspec.Struct, gc=False):
-    """One accepted submit_sm; `number` is what its id is made of, unique in its account.
+    """One accepted submit_sm. Its `id`, as its answer says it, is made of `number`, which is unique in its account.
 
     Times are Unix times; `final_at` is when it reaches `final_state`.
     """
 
     submit: SubmitSm
     number: int
+    id: str
     outcome: Outcome
     accepted_at: float
     final_at: float
@@ -28,20 +29,26 @@ class Message(msgspec.Struct, gc=False):
 class Delivery(msgspec.Struct):
     """One deliver_sm that a client of account `system_id` is to take: a receipt of `message`, or an inbound message.
 
-    `body` of a receipt is made when it is first sent. `bind` is the one that it should go to if it can; with
-    `elsewhere` any other one of the account is better. `retries` counts how often it came again. One of an older
-    `generation` than the present is of before a reset, and nobody waits for it any more.
+    `body` and `stat`, what it says, of a receipt are made when it is first sent. `bind` is the one that it should go to
+    if it can; with `elsewhere` any other one of the account is better. `retries` counts how often it came again. One of
+    an older `generation` than the present is of before a reset, and nobody waits for it any more.
     """
 
     system_id: str
     phone: str
     body: DeliverSm | None = None
+    stat: str = ""
     message: Message | None = None
     is_intermediate: bool = False
     bind: Bind | None = None
     elsewhere: bool = False
     retries: int = 0
     generation: int = 0
+
+    @property
+    def taken_as(self) -> str:
+        """The id of the message that it tells of, as its submit's answer said it."""
+        return self.message.id if self.message is not None else ""
 
 
 class Reply(msgspec.Struct):

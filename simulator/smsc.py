@@ -260,9 +260,10 @@ class Smsc:
         delay = outcome.delay_seconds
         if delay is None:
             delay = draw(self.scenario.receipts.delay_seconds, roll.receipt_delay)
-        message = Message(submit, account.next_number, outcome, at, at + latency + delay, outcome.state)
+        number = account.next_number
+        message_id = spell_id_of_response(number, self.scenario.receipts, is_altered=outcome.altered_id)
+        message = Message(submit, number, message_id, outcome, at, at + latency + delay, outcome.state)
         account.keep(message)
-        message_id = spell_id_of_response(message.number, self.scenario.receipts, is_altered=outcome.altered_id)
         bind.note(at, incoming=True, pdu=request, phone=phone, taken_as=message_id)
         self._plan_receipts(bind, message, now, latency + delay)
         reply = Reply(bind, request, SubmitSmResp(message_id=message_id), CommandStatus.ESME_ROK, phone)
@@ -373,10 +374,20 @@ class Smsc:
             bind.link.inject(GARBAGE)
 
     def _take_response(self, bind: Bind, event: ResponseReceived, now: float) -> None:
-        delivery = event.context
         pdu = Pdu(event.command_status, event.sequence_number, event.response)
-        bind.note(self._at(now), incoming=True, pdu=pdu, phone=delivery.phone if isinstance(delivery, Delivery) else "")
-        if isinstance(delivery, Delivery) and not event.late:
+        delivery = event.context
+        if not isinstance(delivery, Delivery):
+            bind.note(self._at(now), incoming=True, pdu=pdu)
+            return
+        bind.note(
+            self._at(now),
+            incoming=True,
+            pdu=pdu,
+            phone=delivery.phone,
+            taken_as=delivery.taken_as,
+            stat=delivery.stat,
+        )
+        if not event.late:
             self.deliveries.settle(delivery, event.command_status, now=now)
 
     def _note_damage(self, bind: Bind, event: RequestRefused | StrayResponse, now: float) -> None:

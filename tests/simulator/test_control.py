@@ -169,6 +169,15 @@ async def test_a_scenario_with_a_fault_changes_nothing(
     assert simulator.smsc.scenario is before
 
 
+async def test_an_empty_scenario_is_that_of_the_start(simulator: Simulator, control: aiohttp.ClientSession) -> None:
+    before = simulator.smsc.scenario
+    for body in ("[rate]\nsegments_per_second = 1", ""):
+        async with control.post("/scenario", data=body) as response:
+            assert response.status == 200
+
+    assert simulator.smsc.scenario.rate == before.rate
+
+
 async def test_an_inbound_message_needs_a_bind(simulator: Simulator, control: aiohttp.ClientSession) -> None:
     message = {"from": "8613800001111", "to": "10690001", "text": "退订" * 50}
     async with control.post("/inbound", json=message) as response:

@@ -1,0 +1,206 @@
+"""The ledger over journals written by hand, and over one of a real run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.text import cut
+from simulator import Simulator
+from simulator.journal import render
+from simulator.ledger import Finding, Ledger, Record, main
+from tests.simulator.clients import bound, eventually, id_of, submit_to
+
+TO = "8613800001234"
+
+
+class Lines:
+    """Writes the lines of a journal."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def submit(self, text: str, taken_as: str | None, *, part: tuple[int, int] = (1, 1), to: str = TO) -> None:
+        line = self._line("submit_sm") | {"to": to, "text": text}
+        if part != (1, 1):
+            line["part"] = {"reference": 1, "number": part[0], "total": part[1]}
+        if taken_as is not None:
+            line["taken_as"] = taken_as
+        self.lines.append(line)
+
+    def receipt(self, taken_as: str, stat: str, *, status: str = "ESME_ROK") -> None:
+        self.lines.append(self._line("deliver_sm") | {"taken_as": taken_as, "stat": stat})
+        self.lines.append(self._line("deliver_sm_resp") | {"taken_as": taken_as, "stat": stat, "status": status})
+
+    def _line(self, command: str) -> dict[str, Any]:
+        n = len(self.lines) + 1
+        return {"n": n, "command": command, "status": "ESME_ROK", "bind": "gateway-1", "system_id": "gateway"}
+
+    def compare(self, *records: Record) -> list[Finding]:
+        return Ledger(self.lines).compare(records)
+
+
+def kinds(findings: list[Finding]) -> list[str]:
+    return [finding.kind for finding in findings]
+
+
+def test_a_message_that_was_processed_once_and_told_rightly_is_in_order() -> None:
+    lines = Lines()
+    lines.submit("hello", "1")
+    lines.receipt("1", "ENROUTE")
+    lines.receipt("1", "DELIVRD")
+
+    assert lines.compare(Record("m1", f"+{TO}", "hello", "delivered")) == []
+
+
+def test_a_message_that_never_came_is_lost() -> None:
+    [finding] = Lines().compare(Record("m1", TO, "hello"))
+
+    assert finding == Finding("lost", "m1", TO, "parts [1] of 1 were never processed")
+
+
+def test_a_message_that_was_refused_or_ignored_is_lost() -> None:
+    lines = Lines()
+    lines.submit("hello", None)
+
+    assert kinds(lines.compare(Record("m1", TO, "hello"))) == ["lost"]
+
+
+def test_a_message_of_which_a_part_is_missing_is_lost() -> None:
+    lines = Lines()
+    lines.submit("hello ", "1", part=(1, 3))
+    lines.submit("moon", "2", part=(3, 3))
+
+    [finding] = lines.compare(Record("m1", TO, "hello old moon"))
+
+    assert (finding.kind, finding.detail) == ("lost", "parts [2, 3] of 3 were never processed")
+
+
+def test_a_part_that_was_processed_twice_is_duplicated() -> None:
+    lines = Lines()
+    lines.submit("hello ", "1", part=(1, 2))
+    lines.submit("moon", "2", part=(2, 2))
+    lines.submit("moon", "3", part=(2, 2))
+
+    [finding] = lines.compare(Record("m1", TO, "hello moon"))
+
+    assert finding.kind == "duplicated"
+    assert finding.detail == "part 2 of 2 was processed 2 times: 2 by gateway-1, 3 by gateway-1"
+
+
+def test_parts_that_came_out_of_order_are_misordered() -> None:
+    lines = Lines()
+    lines.submit("moon", "2", part=(2, 2))
+    lines.submit("hello ", "1", part=(1, 2))
+
+    assert kinds(lines.compare(Record("m1", TO, "hello moon"))) == ["misordered"]
+
+
+@pytest.mark.parametrize(
+    ("stats", "status"),
+    [
+        (("DELIVRD", "DELIVRD"), "delivered"),
+        (("DELIVRD", "UNDELIV"), "failed"),
+        (("EXPIRED", "UNKNOWN"), "failed"),
+        (("DELIVRD", "UNKNOWN"), "unknown"),
+    ],
+)
+@pytest.mark.parametrize("told", ["delivered", "failed", "unknown"])
+def test_a_status_that_the_receipts_do_not_make_is_mis_stated(stats: tuple[str, str], status: str, told: str) -> None:
+    lines = Lines()
+    for number, stat in enumerate(stats, 1):
+        lines.submit(f"part {number}.", str(number), part=(number, 2))
+        lines.receipt(str(number), stat)
+
+    findings = lines.compare(Record("m1", TO, "part 1.part 2.", told))
+
+    assert kinds(findings) == ([] if told == status else ["mis-stated"])
+
+
+def test_a_receipt_that_was_not_acknowledged_told_nothing() -> None:
+    lines = Lines()
+    lines.submit("hello", "1")
+    lines.receipt("1", "UNDELIV", status="ESME_RX_T_APPN")
+
+    assert lines.compare(Record("m1", TO, "hello", "delivered")) == []
+
+
+def test_a_message_that_failed_once_and_was_delivered_at_the_second_try_is_delivered() -> None:
+    lines = Lines()
+    for number, stat in (("1", "UNDELIV"), ("2", "DELIVRD")):
+        lines.submit("hello", number)
+        lines.receipt(number, stat)
+
+    assert kinds(lines.compare(Record("m1", TO, "hello", "delivered"))) == ["duplicated"]
+
+
+def test_texts_to_one_number_are_told_apart() -> None:
+    lines = Lines()
+    lines.submit("one", "1")
+    lines.submit("two ", "2", part=(1, 2))
+    lines.submit("of two", "3", part=(2, 2))
+    lines.submit("one", "4", to="8613800005678")
+
+    records = [Record("m1", TO, "one"), Record("m2", TO, "two of two"), Record("m3", TO, "three")]
+
+    assert [(finding.kind, finding.id) for finding in lines.compare(*records)] == [("lost", "m3")]
+
+
+async def test_the_journal_of_a_run_shows_what_a_careless_client_did(simulator: Simulator, tmp_path: Path) -> None:
+    long_text = "停水通知" * 30
+    segments = cut(long_text, reference=9)
+    parts = [
+        submit_to(TO, esm_class=segments.esm_class, data_coding=segments.coding, short_message=part)
+        for part in segments.parts
+    ]
+    async with bound(simulator.port) as client:
+        for body in [*parts, submit_to("8613800000015"), submit_to("8613800000001"), submit_to("8613800000010")]:
+            client.connection.send(body)
+        again = id_of(await client.submit("8613800000015"))
+        await client.receipts_of(again)
+        await eventually(lambda: simulator.counts()["deliveries_open"] == 0)
+    lines = [render(entry, number=number, with_text=True) for number, entry in simulator.journal.snapshot()]
+    journal, records = tmp_path / "journal.jsonl", tmp_path / "records.jsonl"
+    journal.write_text("\n".join(json.dumps(line) for line in lines))
+    records.write_text(
+        "\n".join(
+            json.dumps({"id": name, "to": to, "text": text, "status": status})
+            for name, to, text, status in [
+                ("long", TO, long_text, "delivered"),
+                ("blind", "8613800000015", "hello", "delivered"),
+                ("failed", "8613800000001", "hello", "delivered"),
+                ("refused", "8613800000010", "hello", "delivered"),
+            ]
+        )
+    )
+
+    findings = Ledger(lines).compare([Record(**json.loads(line)) for line in records.read_text().splitlines()])
+
+    assert [(finding.kind, finding.id) for finding in findings] == [
+        ("duplicated", "blind"),
+        ("mis-stated", "failed"),
+        ("lost", "refused"),
+    ]
+    assert main([str(journal), str(records)]) == 1
+
+
+def test_the_command_prints_what_is_wrong_and_says_so_in_its_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = Lines()
+    lines.submit("hello", "1")
+    journal, records = tmp_path / "journal.jsonl", tmp_path / "records.jsonl"
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines.lines))
+
+    records.write_text(json.dumps({"id": "m1", "to": TO, "text": "hello"}))
+    assert main([str(journal), str(records)]) == 0
+    assert capsys.readouterr().out == "records=1 lost=0 duplicated=0 misordered=0 mis-stated=0\n"
+
+    records.write_text(json.dumps({"id": "m2", "to": TO, "text": "moon"}))
+    assert main([str(journal), str(records)]) == 1
+    assert capsys.readouterr().out == (
+        f"lost m2 to {TO}: parts [1] of 1 were never processed\n"
+        "records=1 lost=1 duplicated=0 misordered=0 mis-stated=0\n"
+    )
+    assert main([]) == 2
