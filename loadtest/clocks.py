@@ -1,5 +1,6 @@
 """A wall clock at another hour for one child process, by a small library that is built when it is asked for."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 _HOUR: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _COMPILER_SECONDS: Final = 60
+_MOMENT_SECONDS: Final = 300.0  # from reading a clock to looking at it; hours are what is moved
 
 
 def offset_seconds(hour: str, *, now: datetime) -> float:
@@ -31,8 +33,19 @@ def offset_seconds(hour: str, *, now: datetime) -> float:
 
 def shifted_environment(seconds: float, directory: Path) -> dict[str, str]:
     """Return what to add to a process's environment for its wall clock to be off by `seconds`. Raises CannotRun."""
-    library = build(SOURCE, directory)
-    return {"LD_PRELOAD": str(library), "YIZHAN_CLOCK_OFFSET_SECONDS": f"{seconds:.3f}"}
+    libraries = [str(build(SOURCE, directory)), os.environ.get("LD_PRELOAD", "")]
+    return {"LD_PRELOAD": ":".join(filter(None, libraries)), "YIZHAN_CLOCK_OFFSET_SECONDS": f"{seconds:.3f}"}
+
+
+def check_shift(shown: datetime, seconds: float, *, now: datetime) -> None:
+    """Raise CannotRun when `shown`, read from the other clock a moment ago, is not off by `seconds`.
+
+    A library that cannot be loaded is passed over with a warning that nobody reads.
+    """
+    if abs((shown - now).total_seconds() - seconds) > _MOMENT_SECONDS:
+        raise CannotRun(
+            f"the clock should be off by {seconds:.0f} s, and is off by {(shown - now).total_seconds():.0f}"
+        )
 
 
 def build(source: Path, directory: Path) -> Path:

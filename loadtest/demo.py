@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from rich.console import Console
 from loadtest.answers import read_results
 from loadtest.api import Api
 from loadtest.board import Board, differences
-from loadtest.clocks import offset_seconds, shifted_environment
+from loadtest.clocks import check_shift, offset_seconds, shifted_environment
 from loadtest.configuration import Tables, account_of, read_tables
 from loadtest.errors import CannotRun
 from loadtest.files import shipped
@@ -85,18 +85,20 @@ async def show_demo(settings: DemoSettings, console: Console) -> int:
     """Start both, send the sample, follow it to its end, and say how it went. Raises CannotRun."""
     entries = read_sample(settings.sample)
     tables = read_tables(settings.config)
+    shift = offset_seconds(settings.wall_clock, now=datetime.now(UTC)) if settings.wall_clock else 0.0
     async with run_directory("demo") as directory:
         rig_settings = RigSettings(
             config=settings.config,
             tables=tables,
             ports=ports_of(settings.ports, tables),
-            gateway_environment=_environment(settings.wall_clock, directory),
+            gateway_environment=shifted_environment(shift, directory) if shift else {},
         )
         say(console, "Yizhan 驿站: starting a simulated carrier and the gateway …", "bold")
         async with start_rig(rig_settings, directory) as rig:
             _introduce(console, rig, settings, len(entries))
             board = Board(entries)
             progress = await rig.during(_send_and_follow(rig.api, board, console, settings.timeout_seconds))
+            _check_clock(board, shift)
             code = _report(console, board, progress)
             if not settings.once:
                 _, key = account_of(tables, settings.config)
@@ -119,11 +121,11 @@ def ports_of(wanted: str, tables: Tables) -> Ports:
     return Ports(gateway=int(listen.rpartition(":")[2]), smpp=smpp.pop(), control=CONTROL_PORT)
 
 
-def _environment(wall_clock: str, directory: Path) -> Mapping[str, str]:
-    """Return what the gateway finds in its environment for its clock to be where it is wanted."""
-    if not wall_clock:
-        return {}
-    return shifted_environment(offset_seconds(wall_clock, now=datetime.now(UTC)), directory)
+def _check_clock(board: Board, shift: float) -> None:
+    """Raise CannotRun when the gateway's times show that its clock is not where it was wanted."""
+    times = [entry.at for each in board.entries if (seen := board.seen(each)) is not None for entry in seen.timeline]
+    if times:
+        check_shift(datetime.fromisoformat(max(times)), shift, now=datetime.now(UTC))
 
 
 async def _send_and_follow(api: Api, board: Board, console: Console, timeout_seconds: float) -> Progress:

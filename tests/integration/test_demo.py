@@ -129,6 +129,18 @@ def ask(link: str, headers: dict[str, str], body: str | None) -> str:
     return shown
 
 
+async def test_interrupted_before_it_is_done_it_ends_both_and_says_so_with_its_exit_code(temporary: Path):
+    process = await start(temporary)
+    await read_until(process, "sample")
+    children = children_of(process)
+    process.send_signal(signal.SIGINT)
+    output = await finish(process)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert all(map(is_gone, children.values()))
+    assert os.listdir(temporary) == []
+
+
 async def test_a_message_that_ends_otherwise_is_named_and_the_exit_code_is_1(temporary: Path, tmp_path: Path):
     process = await start(temporary, "--once", "--sample", str(write_sample(tmp_path, "failed")))
     output = await finish(process)

@@ -4,12 +4,12 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from loadtest.clocks import SOURCE, ZONE, build, offset_seconds, shifted_environment
+from loadtest.clocks import SOURCE, ZONE, build, check_shift, offset_seconds, shifted_environment
 from loadtest.errors import CannotRun
 
 HOUR = 3600.0
@@ -96,10 +96,22 @@ def test_what_is_no_hour_is_refused_with_the_rule(hour: str):
         offset_seconds(hour, now=datetime.now(UTC))
 
 
-def test_the_environment_of_a_shifted_process_names_library_and_offset(tmp_path: Path):
-    environment = shifted_environment(-90.5, tmp_path)
-    assert environment == {"LD_PRELOAD": str(tmp_path / "clock.so"), "YIZHAN_CLOCK_OFFSET_SECONDS": "-90.500"}
-    assert (tmp_path / "clock.so").exists()
+def test_a_clock_that_did_not_move_as_it_should_is_noticed():
+    now = datetime(2026, 11, 22, 2, 15, tzinfo=UTC)
+    check_shift(now + timedelta(hours=8, seconds=2), 8 * HOUR, now=now)
+    with pytest.raises(CannotRun, match="should be off by 28800 s, and is off by 2"):
+        check_shift(now + timedelta(seconds=2), 8 * HOUR, now=now)
+
+
+def test_the_environment_of_a_shifted_process_names_library_and_offset_beside_what_is_loaded_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    library = tmp_path / "clock.so"
+    for loaded, preload in (("", str(library)), ("/lib/other.so", f"{library}:/lib/other.so")):
+        monkeypatch.setenv("LD_PRELOAD", loaded)
+        environment = shifted_environment(-90.5, tmp_path)
+        assert environment == {"LD_PRELOAD": preload, "YIZHAN_CLOCK_OFFSET_SECONDS": "-90.500"}
+    assert library.exists()
 
 
 def test_what_does_not_compile_is_named_with_the_compilers_words(tmp_path: Path):
