@@ -18,10 +18,12 @@ class Lane:
         self.name = name
         self._window = window
         self._records: deque[Record] = deque()
+        self._again: deque[Record] = deque()  # put back: they go before all others
         self._waiting = waiting
         self._cursor = MessageId(0)
         self._latest = latest if waiting else 0
         self._latest_when_read: int | None = None  # set while a refill is being read
+        self._rewound_to: MessageId | None = None  # set by a rewind during that
 
     def __len__(self) -> int:
         """How many wait, in memory and on disk."""
@@ -30,6 +32,8 @@ class Lane:
     @property
     def oldest(self) -> Record | None:
         """The record whose turn it is, if it is in memory."""
+        if self._again:
+            return self._again[0]
         return self._records[0] if self._records else None
 
     @property
@@ -40,21 +44,20 @@ class Lane:
     @property
     def wants_refill(self) -> bool:
         """Whether more should be read: little is left here, and some waits on disk."""
-        return (
-            self._latest > self._cursor and self._latest_when_read is None and len(self._records) <= self._window // 2
-        )
+        little_is_left = self._in_memory <= self._window // 2
+        return self._latest > self._cursor and self._latest_when_read is None and little_is_left
 
     @property
     def refill_limit(self) -> int:
-        """How many to read at once: few enough to hold up nothing else."""
-        return min(1_000, self._window - len(self._records))
+        """How many to read at once: few enough to hold up nothing else; one at least, however much was put back."""
+        return max(1, min(1_000, self._window - self._in_memory))
 
     def offer(self, record: Record) -> bool:
         """Take a record that was just committed; False when it is left on disk for now, or was read from there."""
         self._waiting += 1
         caught_up = self._latest <= self._cursor and self._latest_when_read is None
         self._latest = max(self._latest, record.id)
-        if not caught_up or record.id <= self._cursor or len(self._records) >= self._window:
+        if not caught_up or record.id <= self._cursor or self._in_memory >= self._window:
             return False
         self._records.append(record)
         self._cursor = record.id
@@ -72,21 +75,24 @@ class Lane:
             self._cursor = max(self._cursor, last)
         if complete:
             self._cursor = MessageId(max(self._cursor, self._latest_when_read))
-        self._latest_when_read = None
+        if self._rewound_to is not None:
+            self._cursor = min(self._cursor, self._rewound_to)
+        self.cancel_refill()
 
     def cancel_refill(self) -> None:
         """The read failed; what is on disk is still there."""
         self._latest_when_read = None
+        self._rewound_to = None
 
     def take(self) -> Record:
         """The next record."""
         self._waiting -= 1
-        return self._records.popleft()
+        return (self._again or self._records).popleft()
 
     def put_back(self, record: Record) -> None:
-        """A record that is to go again, before all others."""
+        """A record that is to go again: before all others, but for those put back earlier."""
         self._waiting += 1
-        self._records.appendleft(record)
+        self._again.append(record)
 
     def settle_on_disk(self) -> None:
         """One of those on disk ended there: it will not come."""
@@ -100,3 +106,9 @@ class Lane:
         self._waiting += 1
         self._latest = max(self._latest, message_id)
         self._cursor = MessageId(min(self._cursor, message_id - 1))
+        if self._latest_when_read is not None:
+            self._rewound_to = self._cursor  # what is being read may not have it
+
+    @property
+    def _in_memory(self) -> int:
+        return len(self._records) + len(self._again)
