@@ -1,8 +1,9 @@
 """One connection to the simulator: what it may do, and how its PDUs get into the journal."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
-from gateway.smpp import Body, CommandId, CommandStatus, DeliverSm, GenericNack, Pdu
+from gateway.smpp import Body, CommandId, CommandStatus, DeliverSm, LocalProtocolError, Pdu
 from simulator.journal import Entry, Journal
 from simulator.settings import Mode
 
@@ -22,6 +23,9 @@ class Link(Protocol):
 
     def respond(self, request: Pdu, body: Body, *, command_status: int = 0) -> None:
         """Answer a request."""
+
+    def lose(self, request: Pdu, response: Body) -> None:
+        """Answer a request, and let the answer be lost on the way."""
 
     def inject(self, data: bytes) -> None:
         """Write octets that are no PDU of the session."""
@@ -83,9 +87,13 @@ class Bind:
         entry = Entry(at, incoming, self.name, self.system_id, command_id, command_status, sequence_number, "", None)
         self._journal.record(entry)
 
-    def deliver(self, delivery: "Delivery", body: DeliverSm, at: float) -> None:
-        """Send the deliver_sm of `delivery`, which comes back with its answer."""
-        number = self.link.send(body, delivery)
+    def deliver(self, delivery: "Delivery", body: DeliverSm, at: float) -> bool:
+        """Send the deliver_sm of `delivery`, which comes back with its answer. False: the session takes no more."""
+        try:
+            number = self.link.send(body, delivery)
+        except LocalProtocolError:
+            self.can_receive = False
+            return False
         entry = Entry(
             at,
             False,
@@ -100,10 +108,17 @@ class Bind:
             delivery.stat,
         )
         self._journal.record(entry)
+        return True
 
-    def answer(self, request: Pdu, response: Body, at: float, *, command_status: int = 0, phone: str = "") -> None:
-        """Answer a request; a refusal takes the body that its answer would have had."""
-        self.link.respond(request, response, command_status=command_status)
+    def answer(self, request: Pdu, response: Body, at: float, *, command_status: int = 0, phone: str = "") -> bool:
+        """Answer a request; a refusal takes the body that its answer would have had.
+
+        False: the session has ended, at times by what came together with the request and after it.
+        """
+        try:
+            self.link.respond(request, response, command_status=command_status)
+        except LocalProtocolError:
+            return False
         entry = Entry(
             at,
             False,
@@ -116,10 +131,12 @@ class Bind:
             None if command_status and response.bare_when_refused else response,
         )
         self._journal.record(entry)
+        return True
 
-    def nack(self, request: Pdu, at: float, command_status: int) -> None:
-        """Refuse a request with a generic_nack."""
-        self.answer(request, GenericNack(), at, command_status=command_status)
+    def lose(self, request: Pdu, response: Body) -> None:
+        """Let the answer to a request be lost on the way."""
+        with suppress(LocalProtocolError):  # as in `answer`; then it is lost anyway
+            self.link.lose(request, response)
 
     def end(self) -> None:
         """Take no more part in anything."""

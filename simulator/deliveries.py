@@ -121,7 +121,8 @@ class Deliveries:
             delivery.body = make_receipt(delivery.message, self.receipts, at, is_intermediate=delivery.is_intermediate)
             delivery.stat = spell_state(delivery.message, is_intermediate=delivery.is_intermediate)
             self.sent[delivery.stat] += 1
-        bind.deliver(delivery, delivery.body, at)
+        if not bind.deliver(delivery, delivery.body, at):
+            return False
         self._in_flight += 1
         if delivery.retries:
             self.results["sent again"] += 1

@@ -6,6 +6,7 @@ import struct
 from typing import Final, cast
 
 from gateway.connection import Connection
+from gateway.smpp import Body, Pdu
 
 # With this option a close sends RST and forgets what was not sent: linger on, for 0 seconds. socket(7), SO_LINGER.
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
@@ -26,6 +27,14 @@ class FaultyConnection(Connection):
         # The session's own data is written before the loop goes round, so this comes after it.
         self._loop.call_soon(self._write_raw, data)
 
+    def lose(self, request: Pdu, response: Body) -> None:
+        """Answer a request, as the session sees it, and let the answer be lost on the way."""
+        self._write()
+        self._session.respond(request, response, now=self._loop.time())
+        data = self._session.data_to_send()
+        # The last answer that was owed is followed by that to an unbind.
+        self._write_raw(data[int.from_bytes(data[:4], "big") :])
+
     def reset(self) -> None:
         """Send what the session has to send, then reset the connection as a crashed peer does."""
         self._loop.call_soon(self._reset)
@@ -41,7 +50,7 @@ class FaultyConnection(Connection):
             self._raw.resume_reading()
 
     def _write_raw(self, data: bytes) -> None:
-        if self._raw is not None and not self._raw.is_closing():
+        if data and self._raw is not None and not self._raw.is_closing():
             self._raw.write(data)
 
     def _reset(self) -> None:

@@ -25,7 +25,6 @@ from gateway.smpp import (
     DeliverSm,
     Event,
     GenericNack,
-    LocalProtocolError,
     MessageState,
     Npi,
     Pdu,
@@ -256,6 +255,8 @@ class Smsc:
             bind.note(at, incoming=True, pdu=request, phone=phone)
             if outcome.refusal:
                 self._reply(Reply(bind, request, SubmitSmResp(), outcome.refusal, phone), latency, now)
+            else:
+                bind.lose(request, SubmitSmResp())
             return
         delay = outcome.delay_seconds
         if delay is None:
@@ -282,7 +283,7 @@ class Smsc:
                 reply.bind.end()
                 reply.bind.link.reset()
             case Answer.LOST | Answer.IGNORED:
-                pass
+                reply.bind.lose(reply.request, reply.response)
             case _:
                 assert_never(outcome.answer)
 
@@ -364,13 +365,9 @@ class Smsc:
         bind = reply.bind
         if bind.is_over:
             return
-        try:
-            bind.answer(
-                reply.request, reply.response, self._at(now), command_status=reply.command_status, phone=reply.phone
-            )
-        except LocalProtocolError:  # the session ended while the answer waited
-            return
-        if reply.garbage:
+        status, phone = reply.command_status, reply.phone
+        is_sent = bind.answer(reply.request, reply.response, self._at(now), command_status=status, phone=phone)
+        if is_sent and reply.garbage:
             bind.link.inject(GARBAGE)
 
     def _take_response(self, bind: Bind, event: ResponseReceived, now: float) -> None:

@@ -12,7 +12,9 @@ from gateway.smpp import (
     MessageState,
     ResponseReceived,
     SessionBroken,
+    SessionClosed,
     SubmitSm,
+    Unbind,
 )
 from simulator import Simulator
 from simulator.outcomes import SPECIAL
@@ -148,6 +150,18 @@ async def test_0014_is_neither_answered_nor_processed_the_first_time(simulator: 
         await asyncio.sleep(0.05)
 
     assert len(client.receipts) == 1
+
+
+@pytest.mark.parametrize("suffix", ["0014", "0015"])
+async def test_an_unbind_does_not_wait_for_an_answer_that_never_comes(simulator: Simulator, suffix: str) -> None:
+    async with bound(simulator.port, response_timeout_seconds=0.2) as client:
+        client.connection.send(submit_to(PREFIX + suffix))
+        client.connection.send(Unbind())  # in the same write
+        started = time.monotonic()
+        await client.until(lambda: client.end is not None)
+
+    assert isinstance(client.end, SessionClosed)
+    assert time.monotonic() - started < 5
 
 
 async def test_0015_is_processed_though_its_first_answer_is_lost(simulator: Simulator) -> None:
