@@ -464,16 +464,17 @@ class Carrier:
 
     async def _read_refill(self, lane: Lane) -> None:
         limit = lane.refill_limit
-        try:
-            records = await self._shared.store.queued(lane.name, after=lane.cursor, limit=limit)
-        except StoreError as error:
-            log.warning("could not read a lane", lane=lane.name, error=str(error))
-            lane.cancel_refill()
-            self._pump_at(self._loop.time() + STORE_RETRY_SECONDS)
-            return
         live = self._shared.live
-        fresh = [record for record in records if record.id not in live]
-        for record in fresh:
-            live.add(record)
+        with live.reading():
+            try:
+                records = await self._shared.store.queued(lane.name, after=lane.cursor, limit=limit)
+            except StoreError as error:
+                log.warning("could not read a lane", lane=lane.name, error=str(error))
+                lane.cancel_refill()
+                self._pump_at(self._loop.time() + STORE_RETRY_SECONDS)
+                return
+            fresh = [record for record in records if live.is_fresh(record.id)]
+            for record in fresh:
+                live.add(record)
         lane.finish_refill(fresh, last=records[-1].id if records else None, complete=len(records) < limit)
         self.wake()

@@ -66,8 +66,9 @@ class Delivery:
     async def recover(self) -> None:
         """Take up everything that a stop or a crash left open. Before anything new is accepted."""
         async for records in self._shared.store.unsettled():
-            for stored in records:
-                self._take_up(self._shared.live.adopt(stored))
+            for record in records:
+                self._shared.live.add(record)
+                self._take_up(record)
         for lane in self._recovered.lanes:
             if carrier_of_lane(lane) not in self.carriers:
                 await self._empty_lane(lane)
@@ -159,6 +160,7 @@ class Delivery:
         after = MessageId(0)
         while records := await self._shared.store.queued(lane, after=after, limit=500):
             for record in records:
+                self._shared.live.add(record)
                 self._queue_on_disk(record)
             after = records[-1].id
 
@@ -168,17 +170,18 @@ class Delivery:
         if carrier is None:
             at = self._shared.clock()
             outcomes.end(record, Status.FAILED, at=at, reason="no configured carrier reaches it")
-            self._shared.store.update(record)
-            return
-        record.lane = f"{carrier.name}/{record.message.priority}"
+        else:
+            record.lane = f"{carrier.name}/{record.message.priority}"
         self._shared.after.add(self._shared.store.update(record), partial(self._is_queued, carrier, record))
 
-    def _is_queued(self, carrier: Carrier, record: Record, succeeded: bool) -> None:
-        if succeeded:
+    def _is_queued(self, carrier: Carrier | None, record: Record, succeeded: bool) -> None:
+        if not succeeded:
+            asyncio.get_running_loop().call_later(STORE_RETRY_SECONDS, self._queue_on_disk, record)
+            return
+        self._shared.live.drop(record)
+        if carrier is not None and record.status is Status.QUEUED:
             carrier.lanes[record.message.priority].rewind(record.id)
             carrier.wake()
-        else:
-            asyncio.get_running_loop().call_later(STORE_RETRY_SECONDS, self._queue_on_disk, record)
 
     # --- messages for later ------------------------------------------------------------------------------------------
 
@@ -197,16 +200,21 @@ class Delivery:
         """Messages whose time has come are queued, and go in the order of their acceptance."""
         for message_id in due:
             try:
-                record = await self._shared.store.read(message_id)
+                with self._shared.live.reading():
+                    stored = await self._shared.store.read(message_id)
+                    if stored is not None and stored.status is Status.SCHEDULED:
+                        self._release_one(stored)
             except StoreError as error:
                 log.warning("could not release a scheduled message", message=str(message_id), error=str(error))
                 self._scheduled.add(message_id, due=asyncio.get_running_loop().time() + 1)
-                continue
-            if record is None or record.status is not Status.SCHEDULED or message_id in self._shared.live:
-                continue
-            if record.message.send_at is not None and record.message.send_at > self._shared.clock() + 1_000:
-                self._schedule(record)  # the wall clock went back
-                continue
+
+    def _release_one(self, stored: Record) -> None:
+        send_at = stored.message.send_at
+        if send_at is not None and send_at > self._shared.clock() + 1_000:
+            self._schedule(stored)  # the wall clock went back
+            return
+        record = self._shared.live.adopt(stored)
+        if record is stored:  # else it has ended in the meantime
             outcomes.release(record, at=self._shared.clock())
             self._queue_on_disk(record)
 

@@ -4,6 +4,9 @@ A record enters when a lane takes it, or when it is read from disk for a receipt
 final and on disk, or when it only awaits a receipt and newer ones need the room.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from gateway.message import MessageId, PartStatus, Record
 
 
@@ -13,6 +16,8 @@ class Live:
     def __init__(self) -> None:
         self._records: dict[MessageId, Record] = {}
         self._finished: set[MessageId] = set()  # final, and not on disk yet
+        self._reads = 0  # look-ups on disk under way
+        self._dropped: set[MessageId] = set()  # since the oldest of them began
 
     def __len__(self) -> int:
         return len(self._records)
@@ -26,8 +31,28 @@ class Live:
     def add(self, record: Record) -> None:
         self._records[record.id] = record
 
-    def adopt(self, record: Record) -> Record:
-        """The copy in memory of a record that was read from disk: what is there already wins, for it is newer."""
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around every read from disk whose records are to be adopted."""
+        self._reads += 1
+        try:
+            yield
+        finally:
+            self._reads -= 1
+            if not self._reads:
+                self._dropped.clear()
+
+    def is_fresh(self, message_id: MessageId) -> bool:
+        """Whether a record read within `reading` is as new as any: not in memory, and not just gone from there."""
+        return message_id not in self._records and message_id not in self._dropped
+
+    def adopt(self, record: Record) -> Record | None:
+        """The one copy of a record that was read within `reading`: what is in memory wins, for it is newer.
+
+        None when it was in memory until a moment ago: what was read may be older than what was written then.
+        """
+        if record.id in self._dropped:
+            return None
         return self._records.setdefault(record.id, record)
 
     def finish(self, record: Record) -> bool:
@@ -39,7 +64,8 @@ class Live:
 
     def drop(self, record: Record) -> None:
         """Its last holder lets go of it."""
-        self._records.pop(record.id, None)
+        if self._records.pop(record.id, None) is not None and self._reads:
+            self._dropped.add(record.id)
         self._finished.discard(record.id)
 
     def drop_if_at_rest(self, record: Record) -> None:

@@ -182,7 +182,8 @@ def _set_status(record: Record, status: Status, *, at: Milliseconds, reason: str
     state = record.state
     assert status in TRANSITIONS[state.status], f"{state.status} -> {status}"
     state.status = status
-    timeline, entry = state.timeline, Entry(at, status, reason)
+    timeline = state.timeline
+    entry = Entry(max(at, timeline[-1].at), status, reason)  # a receipt that waited to be claimed is older than a doubt
     if len(timeline) >= 4 and _begins_third_round(timeline, entry):
         del timeline[-2:]  # it goes to and fro, for hours perhaps: the first round is kept, and the last
     timeline.append(entry)

@@ -199,21 +199,27 @@ class Receipts:
     async def _look_up_for(self, carrier: Carrier, misses: list[Miss]) -> None:
         form = carrier.settings.message_id
         ids = {spelling for miss in misses for spelling in spellings(miss.receipt.carrier_message_id, form) if spelling}
-        try:
-            records = await self._shared.store.find_attempts(carrier.name, sorted(ids))
-        except StoreError as error:
-            log.warning("could not look up receipts", carrier=carrier.name, error=str(error))
+        with self._shared.live.reading():
+            try:
+                records = await self._shared.store.find_attempts(carrier.name, sorted(ids))
+            except StoreError as error:
+                log.warning("could not look up receipts", carrier=carrier.name, error=str(error))
+                for miss in misses:
+                    miss.reply(False)  # the carrier sends them again
+                return
             for miss in misses:
-                miss.reply(False)  # the carrier sends them again
-            return
-        for miss in misses:
-            self._settle_miss(carrier, miss, records)
+                self._settle_miss(carrier, miss, records)
 
     def _settle_miss(self, carrier: Carrier, miss: Miss, records: list[Record]) -> None:
         receipt = miss.receipt
         found = _find_in_memory(carrier, receipt)  # its answer may have come in the meantime
         if found is None:
-            found = self._find_among(carrier, receipt, records)
+            stored = _find_among(carrier, receipt, records)
+            if stored is not None:
+                found = self._bring_to_memory(carrier, stored)
+                if found is None:
+                    self._misses.append(miss)  # it was in memory until a moment ago: read it again
+                    return
         if found is None:
             found = carrier.awaiting.find_only_doubt(receipt.source)
         if found is not None:
@@ -224,23 +230,13 @@ class Receipts:
         self._give_up(self._unmatched[carrier.name].add(receipt))
         self._shared.after.add(commit, miss.reply)
 
-    def _find_among(self, carrier: Carrier, receipt: UnmatchedReceipt, records: list[Record]) -> Awaited | None:
-        """The newest attempt, among records read from disk, that the receipt speaks of; its record comes to memory."""
-        form = carrier.settings.message_id
-        wanted = canonical_receipt_id(receipt.carrier_message_id, form)
-        for stored in records:
-            if not same_number(stored.message.to, receipt.source):
-                continue
-            record = self._shared.live.adopt(stored)
-            for n, k, attempt in _attempts(record):
-                if (
-                    attempt.carrier == carrier.name
-                    and canonical_response_id(attempt.carrier_message_id, form) == wanted
-                ):
-                    if not record.is_final:
-                        carrier.watch(record)
-                    return Awaited(record, n, k)
-        return None
+    def _bring_to_memory(self, carrier: Carrier, stored: Awaited) -> Awaited | None:
+        record = self._shared.live.adopt(stored.record)
+        if record is None:
+            return None
+        if not record.is_final:
+            carrier.watch(record)
+        return Awaited(record, stored.n, stored.k)
 
     # --- messages from subscribers -----------------------------------------------------------------------------------
 
@@ -262,6 +258,21 @@ def _find_in_memory(carrier: Carrier, receipt: UnmatchedReceipt) -> Awaited | No
     if found is None and receipt.reference:
         found = awaiting.find_by_reference(receipt.reference, receipt.source)
     return found
+
+
+def _find_among(carrier: Carrier, receipt: UnmatchedReceipt, records: list[Record]) -> Awaited | None:
+    """The newest attempt, among records read from disk, that the receipt speaks of."""
+    form = carrier.settings.message_id
+    wanted = canonical_receipt_id(receipt.carrier_message_id, form)
+    for record in records:
+        if same_number(record.message.to, receipt.source):
+            for n, k, attempt in _attempts(record):
+                if (
+                    attempt.carrier == carrier.name
+                    and canonical_response_id(attempt.carrier_message_id, form) == wanted
+                ):
+                    return Awaited(record, n, k)
+    return None
 
 
 def _attempts(record: Record) -> list[tuple[int, int, Attempt]]:

@@ -11,7 +11,7 @@ import structlog
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier, Shared
 from gateway.message import Milliseconds, PartStatus, Record, Status
-from gateway.store.api import StoreError
+from gateway.store.api import Commit, StoreError
 
 AT_ONCE: Final = 500
 _AWAITING: Final = frozenset({PartStatus.SUBMITTED, PartStatus.IN_DOUBT})
@@ -42,38 +42,38 @@ class Sweeps:
     async def _expire(self) -> None:
         while True:
             now = self._shared.clock()
-            stored = await self._shared.store.expired(now=now, limit=AT_ONCE)
-            ended = [record for record in stored if self._expire_one(record, now)]
-            if len(stored) < AT_ONCE or not ended:
+            with self._shared.live.reading():
+                stored = await self._shared.store.expired(now=now, limit=AT_ONCE)
+                commits = [commit for record in stored if (commit := self._expire_one(record, now)) is not None]
+            if len(stored) < AT_ONCE or not commits:
                 return
-            await self._shared.store.update(ended[-1])
+            await commits[-1]
 
-    def _expire_one(self, stored: Record, now: Milliseconds) -> bool:
+    def _expire_one(self, stored: Record, now: Milliseconds) -> Commit | None:
         """End one, unless it has begun to move since it was read."""
         live = self._shared.live
-        in_memory = live.get(stored.id)
-        record = in_memory or stored
-        if record.status not in {Status.QUEUED, Status.SCHEDULED, Status.HELD}:
-            return False
-        waited_on_disk = in_memory is None and record.status is Status.QUEUED
+        waited_on_disk = live.is_fresh(stored.id) and stored.status is Status.QUEUED
+        record = live.adopt(stored)
+        if record is None or record.status not in {Status.QUEUED, Status.SCHEDULED, Status.HELD}:
+            return None
         outcomes.end(record, Status.EXPIRED, at=now, reason="validity ended")
         carrier = self._carrier_of(record)
-        live.adopt(record)
-        carrier.keep(record)
         if waited_on_disk:
             carrier.lanes[record.message.priority].settle_on_disk()
-        return True
+        return carrier.keep(record)
 
     async def _give_up_waiting(self) -> None:
         """Messages accepted after the shortest deadline ago cannot be overdue; of the others each is asked."""
         now = self._shared.clock()
         before = now - self._shortest_deadline
-        stored = await self._shared.store.overdue(accepted_before=before, limit=AT_ONCE)
-        for each in stored:
-            record = self._shared.live.get(each.id) or each
-            if self._is_overdue(record, now) and outcomes.give_up_waiting(record, at=now):
-                self._shared.live.adopt(record)
-                self._carrier_of(record).keep(record)
+        live = self._shared.live
+        with live.reading():
+            for stored in await self._shared.store.overdue(accepted_before=before, limit=AT_ONCE):
+                record = live.get(stored.id)
+                if record is None and self._is_overdue(stored, now):
+                    record = live.adopt(stored)
+                if record is not None and self._is_overdue(record, now) and outcomes.give_up_waiting(record, at=now):
+                    self._carrier_of(record).keep(record)
 
     def _is_overdue(self, record: Record, now: Milliseconds) -> bool:
         """Whether every part that awaits a receipt, or an answer that never came, has waited long enough."""
