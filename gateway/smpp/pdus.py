@@ -1,7 +1,8 @@
 """Every PDU body of SMPP 3.4 (section 4), as data: fields in wire order, sizes as the specification prints them.
 
 A count or a length that the wire carries (sm_length, number_of_dests, no_unsuccess) is never a field: it follows from
-what it counts. `tlvs` are the optional parameters; responses have them where 5.0 gives them to it.
+what it counts. `tlvs` are the optional parameters. The responses to operations have them as 5.0 lets them carry
+congestion_state (5.0, section 4.8.4.18).
 
 Build them by keyword. They are not `kw_only` because the decoder builds them by position: for the 18 fields of a
 submit_sm that saves half a microsecond, a quarter of its decoding.
@@ -174,7 +175,7 @@ class SubmitSm(Body, frozen=True):
 
 
 class SubmitSmResp(Body, frozen=True):
-    """Section 4.4.2; parameters as of 5.0, section 4.2.1.2."""
+    """Section 4.4.2."""
 
     command_id: ClassVar = CommandId.SUBMIT_SM_RESP
     bare_when_refused: ClassVar = True
@@ -207,7 +208,7 @@ class SubmitMulti(Body, frozen=True):
 
 
 class SubmitMultiResp(Body, frozen=True):
-    """Section 4.5.2; parameters as of 5.0, section 4.2.3.2."""
+    """Section 4.5.2."""
 
     command_id: ClassVar = CommandId.SUBMIT_MULTI_RESP
 
@@ -242,7 +243,7 @@ class DeliverSm(Body, frozen=True):
 
 
 class DeliverSmResp(Body, frozen=True):
-    """Section 4.6.2: message_id "is unused and is set to NULL", so many leave it out. Parameters as of 5.0."""
+    """Section 4.6.2: message_id "is unused and is set to NULL", so many leave it out."""
 
     command_id: ClassVar = CommandId.DELIVER_SM_RESP
     bare_when_accepted: ClassVar = True
@@ -298,6 +299,7 @@ class QuerySmResp(Body, frozen=True):
     final_date: Annotated[str, CString(17)] = ""
     message_state: Octet = 0
     error_code: Octet = 0
+    tlvs: Tlvs = ()
 
 
 class CancelSm(Body, frozen=True):
@@ -320,9 +322,11 @@ class CancelSmResp(Body, frozen=True):
 
     command_id: ClassVar = CommandId.CANCEL_SM_RESP
 
+    tlvs: Tlvs = ()
+
 
 class ReplaceSm(Body, frozen=True):
-    """Put another text in place of one that has not been delivered. Section 4.10.1."""
+    """Put another text in place of one that has not been delivered. Section 4.10.1; parameters as of 5.0."""
 
     command_id: ClassVar = CommandId.REPLACE_SM
 
@@ -335,12 +339,15 @@ class ReplaceSm(Body, frozen=True):
     registered_delivery: Octet = 0
     sm_default_msg_id: Octet = 0
     short_message: ShortMessage = b""
+    tlvs: Tlvs = ()
 
 
 class ReplaceSmResp(Body, frozen=True):
     """Section 4.10.2."""
 
     command_id: ClassVar = CommandId.REPLACE_SM_RESP
+
+    tlvs: Tlvs = ()
 
 
 class EnquireLink(Body, frozen=True):

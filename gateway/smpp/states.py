@@ -134,10 +134,10 @@ def _transitions() -> dict[Step, State]:
 
 def _tolerated() -> dict[Step, State]:
     table: dict[Step, State] = {}
-    # Table 2-1 leaves BOUND_TRX out for replace_sm, it seems by mistake: 5.0 has it.
+    # Table 2-1 leaves BOUND_TRX out for replace_sm; the matrix of 5.0 (section 2.4) has it.
     table[State.BOUND_TRX, Role.ESME, CommandId.REPLACE_SM, Outcome.ASKED] = State.BOUND_TRX
     for role in Role:
-        # Some peers keep alive, or take their leave, before they are bound.
+        # Some peers keep alive before they are bound, as 5.0 allows, or take their leave.
         for state in (State.OPEN, *BINDING):
             table[state, role, CommandId.ENQUIRE_LINK, Outcome.ASKED] = state
             table[state, role, CommandId.UNBIND, Outcome.ASKED] = State.UNBINDING

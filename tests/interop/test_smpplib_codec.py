@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from smpplib import consts, smpp
+from smpplib import smpp
 
 from gateway.smpp import (
     AlertNotification,
@@ -115,7 +115,8 @@ def parameters_of(body_type: type[Body], *, faulty: bool = False) -> list[TlvTag
     """The optional parameters that smpplib gives this PDU, in its order: without its faults, or only those."""
     if "tlvs" not in declared_fields(body_type):
         return []
-    names = [field for field in empty(body_type).params_order if field in consts.OPTIONAL_PARAMS]
+    theirs = empty(body_type)
+    names = [field for field in theirs.params_order if theirs.field_is_optional(field)]
     tags = [TlvTag[name.upper()] for name in names]
     return [tag for tag in tags if (f"{name_of(body_type)}.{tag.name.lower()}" in FAULTS) == faulty]
 

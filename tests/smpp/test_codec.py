@@ -34,6 +34,7 @@ from gateway.smpp.layouts import declared_fields
 from gateway.smpp.pdus import BODY_TYPES, Body
 from gateway.smpp.wire import Counted, CString, UInt
 
+SUBMIT_BODY = SubmitSm(destination_addr="1")
 REQUIRED = {"system_id": "a", "password": "b", "message_id": "c", "dest_addresses": (SmeAddress(destination_addr="1"),)}
 
 
@@ -159,6 +160,29 @@ def test_submit_multi_goes_to_1_to_254_destinations(destinations: tuple[SmeAddre
         encode(Pdu(0, 1, SubmitMulti(dest_addresses=destinations)))
     full = Pdu(0, 1, SubmitMulti(dest_addresses=(SmeAddress(destination_addr="1"),) * 254))
     assert decode(encode(full)) == full
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SubmitMulti(dest_addresses=(SmeAddress(dest_addr_ton=255, dest_addr_npi=255, destination_addr="1" * 20),)),
+        SubmitMultiResp(unsuccess_smes=(UnsuccessSme(destination_addr="", error_status_code=0xFFFF_FFFF),)),
+        SubmitMultiResp(unsuccess_smes=(UnsuccessSme(destination_addr="1", error_status_code=1),) * 254),
+    ],
+)
+def test_the_largest_record_and_the_most_of_them_pass(body: Body):
+    assert decode(encode(Pdu(0, 1, body))).body == body
+
+
+def test_the_largest_header_passes():
+    largest = Pdu(0xFFFF_FFFF, 0xFFFF_FFFF, EnquireLink())
+    assert decode(encode(largest)) == largest
+
+
+@pytest.mark.parametrize("value", [SUBMIT_BODY, Tlv(1, b""), Pdu(0, 1, SUBMIT_BODY)])
+def test_values_are_frozen(value: object):
+    with pytest.raises(AttributeError, match="immutable"):
+        value.tag = 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -416,6 +416,20 @@ def test_a_session_that_passes_no_messages_is_unbound(make_link: MakeLink):
     assert link.to_smsc(now=60.0) == [SessionClosed()]
 
 
+def test_a_message_either_way_keeps_a_session_from_being_inactive(make_link: MakeLink):
+    link = make_link(inactivity_timeout_seconds=60.0, enquire_link_interval_seconds=None)
+    link.bind()
+    link.esme.send(HELLO, now=40.0)
+    link.esme.handle_timer(now=99.0)
+    assert link.esme.state is State.BOUND_TRX
+    link.smsc.send(DeliverSm(), now=99.0)
+    link.to_esme(now=99.0)
+    link.esme.handle_timer(now=158.0)
+    assert link.esme.state is State.BOUND_TRX
+    link.esme.handle_timer(now=159.0)
+    assert link.esme.state is State.UNBINDING
+
+
 # --- the end ------------------------------------------------------------------------------------------------------
 
 
