@@ -1,6 +1,7 @@
 """What to do once something is on disk: gathered by commit, so that hundreds of answers wake the loop once."""
 
-import logging
+import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -8,28 +9,31 @@ from gateway.store.api import Commit
 
 Action = Callable[[bool], None]  # told whether the commit succeeded
 
-log = logging.getLogger(__name__)
-
 
 class AfterCommit:
     """Runs actions when the commit they wait for is done, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._commit: Commit | None = None
-        self._actions: list[Action] = []
+        self._actions: deque[Action] = deque()
         self.pending = 0  # actions not run yet
 
     def add(self, commit: Commit, action: Action) -> None:
         if commit is not self._commit:
             self._commit = commit
-            self._actions = []
+            self._actions = deque()
             commit.add_done_callback(partial(self._run, self._actions))
         self._actions.append(action)
         self.pending += 1
 
-    def _run(self, actions: list[Action], commit: Commit) -> None:
+    def _run(self, actions: deque[Action], commit: Commit) -> None:
+        if commit is self._commit:
+            self._commit = None  # what is added to it from now on is called by itself
         succeeded = not commit.cancelled() and commit.exception() is None
-        self.pending -= len(actions)
-        for action in actions:
-            action(succeeded)
-        actions.clear()
+        try:
+            while actions:
+                self.pending -= 1
+                actions.popleft()(succeeded)
+        finally:
+            if actions:  # one of them has failed, which is a bug: the others hold window slots
+                asyncio.get_running_loop().call_soon(self._run, actions, commit)
