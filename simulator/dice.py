@@ -2,13 +2,15 @@
 
 from hashlib import blake2b
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 _WORDS: Final = Struct("<5I")
 _UNIT: Final = 2.0**-32
 
 
-class Roll(NamedTuple):
+class Roll(msgspec.Struct, frozen=True, gc=False):
     """One chance (0 to below 1) for each thing that is decided of a submit."""
 
     error: float

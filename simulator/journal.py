@@ -6,6 +6,7 @@ Recording is on the path of every message, so it keeps what is at hand and rende
 from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +36,9 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     stat: str = ""
 
 
+_FRESH_LIMIT: Final = 1024
+_kind: Final = attrgetter("incoming", "command_id", "command_status")
+
 _COMMAND_NAMES: Final = {int(command): command.name.lower() for command in CommandId}
 _STATUS_NAMES: Final = {int(status): status.name for status in CommandStatus}
 _CODINGS: Final = {int(coding): coding for coding in Coding}
@@ -53,31 +57,35 @@ class Journal:
     def __init__(self, limit: int) -> None:
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._counts: Counter[tuple[bool, int, int]] = Counter()
-        self._recorded = 0
+        self._counted = 0
+        self._fresh: list[Entry] = []  # not counted yet: many at once cost a fifth of one at a time
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._settled())
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(self._entries)
+        return iter(self._settled())
 
     def record(self, entry: Entry) -> None:
         """Keep `entry`, and drop the oldest one where there is no room."""
-        self._recorded += 1
-        self._counts[entry.incoming, entry.command_id, entry.command_status] += 1
-        self._entries.append(entry)
+        self._fresh.append(entry)
+        if len(self._fresh) >= _FRESH_LIMIT:
+            self._settled()
 
     @property
     def dropped(self) -> int:
         """How many entries are no longer here."""
-        return self._recorded - len(self._entries)
+        entries = self._settled()
+        return self._counted - len(entries)
 
     def snapshot(self) -> list[tuple[int, Entry]]:
         """Return the entries with their numbers, which count from 1 and go on when entries are dropped."""
-        return list(enumerate(self._entries, self.dropped + 1))
+        entries = self._settled()
+        return list(enumerate(entries, self._counted - len(entries) + 1))
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
         """Return how many PDUs went, by direction, command and status."""
+        self._settled()
         counts: dict[str, dict[str, dict[str, int]]] = {"in": {}, "out": {}}
         for (incoming, command_id, status), count in sorted(self._counts.items()):
             by_command = counts["in" if incoming else "out"]
@@ -87,8 +95,18 @@ class Journal:
     def clear(self) -> None:
         """Forget every entry and every count."""
         self._entries.clear()
+        self._fresh.clear()
         self._counts.clear()
-        self._recorded = 0
+        self._counted = 0
+
+    def _settled(self) -> deque[Entry]:
+        """Return the entries, with the fresh ones among them and counted."""
+        if self._fresh:
+            self._counts.update(map(_kind, self._fresh))
+            self._counted += len(self._fresh)
+            self._entries.extend(self._fresh)
+            self._fresh.clear()
+        return self._entries
 
 
 def name_command(command_id: int) -> str:

@@ -267,8 +267,11 @@ class Smsc:
         account.keep(message)
         bind.note(at, incoming=True, pdu=request, phone=phone, taken_as=message_id)
         self._plan_receipts(bind, message, now, latency + delay)
-        reply = Reply(bind, request, SubmitSmResp(message_id=message_id), CommandStatus.ESME_ROK, phone)
-        self._answer_as(outcome, reply, latency, now)
+        response = SubmitSmResp(message_id=message_id)
+        if outcome.answer is Answer.NORMAL and not latency:
+            bind.answer(request, response, at, phone=phone)
+        else:
+            self._answer_as(outcome, Reply(bind, request, response, CommandStatus.ESME_ROK, phone), latency, now)
 
     def _answer_as(self, outcome: Outcome, reply: Reply, latency: float, now: float) -> None:
         match outcome.answer:
