@@ -55,6 +55,8 @@ _RESPONSE_TYPES: Final[dict[int, type[Body]]] = {
     if body_type.command_id & RESPONSE_BIT and body_type is not GenericNack
 }
 _BIND_COMMANDS: Final = frozenset({CommandId.BIND_TRANSMITTER, CommandId.BIND_RECEIVER, CommandId.BIND_TRANSCEIVER})
+# What the session answers itself, however much its owner has to answer.
+_ANSWERED_HERE: Final = frozenset({CommandId.ENQUIRE_LINK, CommandId.UNBIND})
 # Whose silence ends the session.
 _VITAL_COMMANDS: Final = _BIND_COMMANDS | {CommandId.UNBIND, CommandId.ENQUIRE_LINK}
 
@@ -246,6 +248,8 @@ class Session:
         try:
             if target is None:
                 raise self._misplaced(command_id)
+            if self._owed >= self.settings.max_owed_responses and command_id not in _ANSWERED_HERE:
+                raise self._overwhelmed()
             body = decode_body(pdu, command_id, command_status)
         except (DecodeError, RemoteProtocolError) as error:
             self._refuse(command_id, number, error, events)
@@ -271,6 +275,11 @@ class Session:
         status = CommandStatus.ESME_RALYBND if already else CommandStatus.ESME_RINVBNDSTS
         name = CommandId(command_id).name
         return RemoteProtocolError(f"{self.role.peer.name} may not send {name} while {self._state.name}", status)
+
+    def _overwhelmed(self) -> RemoteProtocolError:
+        """The error for one request more than we may owe answers; each role has its own status for "again later"."""
+        status = CommandStatus.ESME_RX_T_APPN if self.role is Role.ESME else CommandStatus.ESME_RMSGQFUL
+        return RemoteProtocolError(f"{self._owed} requests wait for our answer already", status)
 
     def _refuse(
         self, command_id: int, number: int, error: DecodeError | RemoteProtocolError, events: list[Event]

@@ -17,6 +17,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     session_init_timeout_seconds: how long a connection may stay without being bound.
     max_pdu_bytes: a longer PDU breaks the session.
     hold_slots: a slot stays taken after the response, until `release`.
+    max_owed_responses: how many requests of the peer may wait for our answer; more are refused as for a full queue.
     max_late_requests: how many timed-out requests are remembered for an answer that comes late.
     """
 
@@ -27,6 +28,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     session_init_timeout_seconds: float = 30.0
     max_pdu_bytes: int = 128 * 1024  # a message_payload of 64 KiB, and then some
     hold_slots: bool = False
+    max_owed_responses: int = 10_000
     max_late_requests: int = 10_000
 
     def __post_init__(self) -> None:
@@ -34,6 +36,8 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"window = {self.window}: must be at least 1")
         if self.max_pdu_bytes < SMALLEST_PDU_LIMIT:
             raise ValueError(f"max_pdu_bytes = {self.max_pdu_bytes}: must be at least {SMALLEST_PDU_LIMIT}")
+        if self.max_owed_responses < 1:
+            raise ValueError(f"max_owed_responses = {self.max_owed_responses}: must be at least 1")
         if self.max_late_requests < 0:
             raise ValueError(f"max_late_requests = {self.max_late_requests}: must be at least 0")
         timers = {

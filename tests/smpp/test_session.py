@@ -231,6 +231,29 @@ def test_a_body_that_does_not_fit_is_refused_and_costs_nothing(bound: Any):
     assert bound.esme.send(HELLO, now=0.0) == 3  # a number may be lost, never used twice
 
 
+def test_more_requests_than_we_may_owe_answers_are_refused_for_now(make_link: MakeLink):
+    link = make_link(smsc={"max_owed_responses": 2}, window=10)
+    link.bind()
+    for context in range(3):
+        link.esme.send(HELLO, now=0.0, context=context)
+    link.esme.send(EnquireLink(), now=0.0, context="alive")
+    first, _, refused = link.to_smsc()
+    assert refused.command_status == CommandStatus.ESME_RMSGQFUL
+    answers = link.to_esme()
+    assert [(event.context, event.command_status) for event in answers] == [(2, 0x14), ("alive", 0)]
+    link.smsc.respond(first.pdu, SubmitSmResp(message_id="1"), now=0.0)
+    assert isinstance(link.ask(HELLO), Pdu)
+
+
+def test_more_deliveries_than_we_may_owe_answers_are_to_come_again(make_link: MakeLink):
+    link = make_link(max_owed_responses=1)
+    link.bind()
+    link.smsc.send(DeliverSm(), now=0.0)
+    link.smsc.send(DeliverSm(), now=0.0)
+    _, refused = link.to_esme()
+    assert refused.command_status == CommandStatus.ESME_RX_T_APPN
+
+
 # --- the window ---------------------------------------------------------------------------------------------------
 
 
@@ -643,6 +666,7 @@ def test_a_senseless_length_of_a_response_is_not_nacked(bound: Any):
     [
         ("window", 0, "must be at least 1"),
         ("max_pdu_bytes", 100, "must be at least 1024"),
+        ("max_owed_responses", 0, "must be at least 1"),
         ("max_late_requests", -1, "must be at least 0"),
         ("response_timeout_seconds", 0.0, "must be greater than 0"),
         ("enquire_link_interval_seconds", -1.0, "must be greater than 0"),
