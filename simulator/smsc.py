@@ -43,29 +43,18 @@ from gateway.smpp import (
     SubmitMulti,
     SubmitMultiResp,
     SubmitSm,
-    SubmitSmResp,
     Tlv,
     TlvTag,
     Ton,
 )
 from gateway.text import cut
 from simulator.accounts import Account
-from simulator.agenda import Agenda
 from simulator.binds import Bind, Link
 from simulator.deliveries import Deliveries
-from simulator.distributions import draw
-from simulator.ids import spell_id_of_response
+from simulator.intake import Intake
 from simulator.journal import Journal
-from simulator.messages import Delivery, Message, Reply
-from simulator.outcomes import Answer, Outcome
-from simulator.settings import Mode, Overload, Scenario, Settings
-from simulator.submits import Decisions, wants_intermediate, wants_receipt
-
-# What a client that reads it as a PDU finds: a length of 4 GiB.
-GARBAGE: Final = b"\xff" * 32
-
-# How much later than its receipt an answer comes that is to come after it, also when they go over two connections.
-_AFTER_RECEIPT_SECONDS: Final = 0.05
+from simulator.messages import Delivery
+from simulator.settings import Mode, Scenario, Settings
 
 _SYSTEM_ID: Final = "simulator"
 _INTERFACE_VERSION: Final = Tlv(TlvTag.SC_INTERFACE_VERSION, b"\x34")
@@ -99,9 +88,7 @@ class Smsc:
         }
         self.deliveries: Final = Deliveries(self.accounts, settings.receipts, epoch_seconds=epoch_seconds)
         self._epoch_seconds: Final = epoch_seconds
-        self._decisions = Decisions(settings.seed, settings.outcomes, destinations_limit=settings.memory.destinations)
-        self._replies: Agenda[Reply] = Agenda()
-        self._paused: list[Bind] = []
+        self.intake: Final = Intake(settings, self.deliveries, epoch_seconds=epoch_seconds)
         self._connections = 0
         self._reference = 0
         self._handlers: dict[type[Body], Callable[[Bind, Pdu, Any, float], None]] = {
@@ -110,7 +97,6 @@ class Smsc:
             CancelSm: self._take_cancel,
             **dict.fromkeys(_BINDS, self._take_bind),
         }
-        self.scenario: Scenario = settings
 
     # --- what the connections report -----------------------------------------------------------------------------
 
@@ -128,7 +114,8 @@ class Smsc:
                         self._handlers.get(type(pdu.body), self._refuse)(bind, pdu, pdu.body, now)
                 case ResponseReceived():
                     self._take_response(bind, event, now)
-                case RequestUnanswered(context=context) if isinstance(context, Delivery):
+                case RequestUnanswered(context=context):
+                    assert isinstance(context, Delivery), "nothing else is asked of a client"
                     self.deliveries.miss(context, now=now)
                 case PeerUnbound():
                     bind.note_header(self._at(now), incoming=True, command_id=CommandId.UNBIND)
@@ -141,7 +128,7 @@ class Smsc:
                 case RequestRefused() | StrayResponse():
                     self._note_damage(bind, event, now)
                 case _:
-                    pass
+                    assert_never(event)
         account = self.accounts.get(bind.system_id)
         if account is not None and account.waiting:
             self.deliveries.drain(account, now=now)
@@ -149,25 +136,25 @@ class Smsc:
     @property
     def next_due(self) -> float | None:
         """When to call `work` next."""
-        dues = [due for due in (self._replies.next_due, self.deliveries.next_due) if due is not None]
+        dues = [due for due in (self.intake.next_due, self.deliveries.next_due) if due is not None]
         return min(dues, default=None)
 
     def work(self, *, now: float) -> None:
         """Do what is due."""
-        for reply in self._replies.take(now=now):
-            reply.bind.unanswered -= 1
-            self._send_reply(reply, now)
+        self.intake.work(now=now)
         self.deliveries.work(now=now)
-        if self._paused:
-            self._resume()
+
+    @property
+    def scenario(self) -> Scenario:
+        """How it behaves now."""
+        return self.intake.scenario
 
     # --- what the control asks -----------------------------------------------------------------------------------
 
     def change(self, scenario: Scenario) -> None:
         """Behave by another scenario from now on; what is under way goes on as it was decided."""
-        self.scenario = scenario
         self.deliveries.receipts = scenario.receipts
-        self._decisions.take_chances(scenario.outcomes)
+        self.intake.change(scenario)
         for account in self.accounts.values():
             account.limit(scenario.rate)
 
@@ -175,7 +162,7 @@ class Smsc:
         """Forget messages, receipts that are still to come, the journal and the counts. Binds stay, and ids go on."""
         self.journal.clear()
         self.deliveries.clear()
-        self._decisions.forget()
+        self.intake.forget()
         for account in self.accounts.values():
             account.forget()
 
@@ -212,6 +199,7 @@ class Smsc:
             "submitted": sum(pdus["in"].get("submit_sm", {}).values()),
             "accepted": answers.get(CommandStatus.ESME_ROK.name, 0),
             "refused": refused,
+            "processed": self.intake.processed,
             "deliveries": dict(self.deliveries.sent),
             "delivery_results": dict(self.deliveries.results),
             "deliveries_open": len(self.deliveries),
@@ -241,82 +229,7 @@ class Smsc:
         bind.answer(request, response(system_id=_SYSTEM_ID, tlvs=(_INTERFACE_VERSION,)), at, command_status=status)
 
     def _take_submit(self, bind: Bind, request: Pdu, submit: SubmitSm, now: float) -> None:
-        at = self._at(now)
-        phone = submit.destination_addr
-        account = self.accounts[bind.system_id]
-        status = self._check_room(bind, account, now)
-        if status:
-            bind.note(at, incoming=True, pdu=request, phone=phone)
-            bind.answer(request, SubmitSmResp(), at, command_status=status, phone=phone)
-            return
-        outcome, roll = self._decisions.decide(submit)
-        latency = draw(self.scenario.response.latency_seconds, roll.response_latency)
-        if outcome.refusal or outcome.answer is Answer.IGNORED:
-            bind.note(at, incoming=True, pdu=request, phone=phone)
-            if outcome.refusal:
-                self._reply(Reply(bind, request, SubmitSmResp(), outcome.refusal, phone), latency, now)
-            else:
-                bind.lose(request, SubmitSmResp())
-            return
-        delay = outcome.delay_seconds
-        if delay is None:
-            delay = draw(self.scenario.receipts.delay_seconds, roll.receipt_delay)
-        number = account.next_number
-        message_id = spell_id_of_response(number, self.scenario.receipts, is_altered=outcome.altered_id)
-        message = Message(submit, number, message_id, outcome, at, at + latency + delay, outcome.state)
-        account.keep(message)
-        bind.note(at, incoming=True, pdu=request, phone=phone, taken_as=message_id)
-        self._plan_receipts(bind, message, now, latency + delay)
-        response = SubmitSmResp(message_id=message_id)
-        if outcome.answer is Answer.NORMAL and not latency:
-            bind.answer(request, response, at, phone=phone)
-        else:
-            self._answer_as(outcome, Reply(bind, request, response, CommandStatus.ESME_ROK, phone), latency, now)
-
-    def _answer_as(self, outcome: Outcome, reply: Reply, latency: float, now: float) -> None:
-        match outcome.answer:
-            case Answer.NORMAL:
-                self._reply(reply, latency, now)
-            case Answer.AFTER_RECEIPT:
-                self._reply(reply, latency + _AFTER_RECEIPT_SECONDS, now)
-            case Answer.GARBAGE:
-                reply.garbage = True
-                self._reply(reply, latency, now)
-            case Answer.RESET:
-                reply.bind.end()
-                reply.bind.link.reset()
-            case Answer.LOST | Answer.IGNORED:
-                reply.bind.lose(reply.request, reply.response)
-            case _:
-                assert_never(outcome.answer)
-
-    def _check_room(self, bind: Bind, account: Account, now: float) -> int:
-        """Return the status that refuses a submit for which there is no room, or 0."""
-        if len(self.deliveries) >= self.settings.memory.open_messages:
-            return CommandStatus.ESME_RMSGQFUL
-        if bind.unanswered >= self.settings.smpp.window:
-            if self.settings.smpp.overload is Overload.REFUSE:
-                return CommandStatus.ESME_RMSGQFUL
-            # What was read together with this one is still taken, and nothing after it until answers have left.
-            if not bind.is_paused:
-                bind.pause()
-                self._paused.append(bind)
-        return CommandStatus.ESME_ROK if account.throttle.admits(now=now) else CommandStatus.ESME_RTHROTTLED
-
-    def _plan_receipts(self, bind: Bind, message: Message, now: float, delay: float) -> None:
-        outcome, wanted = message.outcome, message.submit.registered_delivery
-        phone = message.submit.destination_addr
-        if wants_intermediate(wanted, outcome):
-            intermediate = Delivery(bind.system_id, phone, message=message, is_intermediate=True, bind=bind)
-            self.deliveries.schedule(intermediate, due=now)
-        if not wants_receipt(wanted, outcome.state):
-            return
-        for _ in range(outcome.copies):
-            receipt = Delivery(bind.system_id, phone, message=message, bind=bind, elsewhere=outcome.other_bind)
-            if outcome.answer is Answer.AFTER_RECEIPT:
-                self.deliveries.deliver(receipt, now=now)
-            else:
-                self.deliveries.schedule(receipt, due=now + delay)
+        self.intake.take(bind, self.accounts[bind.system_id], request, submit, now=now)
 
     def _take_query(self, bind: Bind, request: Pdu, query: QuerySm, now: float) -> None:
         at = self._at(now)
@@ -355,23 +268,7 @@ class Smsc:
         response: Any = _NOT_OFFERED.get(type(body), GenericNack)
         bind.answer(request, response(), at, command_status=CommandStatus.ESME_RINVCMDID)
 
-    # --- answers -------------------------------------------------------------------------------------------------
-
-    def _reply(self, reply: Reply, latency: float, now: float) -> None:
-        if latency > 0:
-            reply.bind.unanswered += 1
-            self._replies.add(reply, due=now + latency)
-        else:
-            self._send_reply(reply, now)
-
-    def _send_reply(self, reply: Reply, now: float) -> None:
-        bind = reply.bind
-        if bind.is_over:
-            return
-        status, phone = reply.command_status, reply.phone
-        is_sent = bind.answer(reply.request, reply.response, self._at(now), command_status=status, phone=phone)
-        if is_sent and reply.garbage:
-            bind.link.inject(GARBAGE)
+    # --- answers and ends ----------------------------------------------------------------------------------------
 
     def _take_response(self, bind: Bind, event: ResponseReceived, now: float) -> None:
         pdu = Pdu(event.command_status, event.sequence_number, event.response)
@@ -405,13 +302,6 @@ class Smsc:
         account = self.accounts.get(bind.system_id)
         if account is not None:
             account.remove(bind)
-
-    def _resume(self) -> None:
-        """Read again from those for whom there is room."""
-        for bind in self._paused:
-            if bind.unanswered < self.settings.smpp.window:
-                bind.resume()
-        self._paused = [bind for bind in self._paused if bind.is_paused and not bind.is_over]
 
     def _at(self, now: float) -> float:
         return self._epoch_seconds + now

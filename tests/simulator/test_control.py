@@ -42,6 +42,7 @@ async def test_counts_tell_what_happened(simulator: Simulator, control: aiohttp.
             counts = await response.json()
 
     assert (counts["submitted"], counts["accepted"], counts["refused"]) == (2, 1, {"ESME_RINVDSTADR": 1})
+    assert counts["processed"] == 1
     assert counts["deliveries"] == {"DELIVRD": 1}
     assert counts["binds"] == {"gateway": 1}
     assert counts["pdus"]["in"]["bind_transceiver"] == {"ESME_ROK": 1}
