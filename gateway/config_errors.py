@@ -1,126 +1,124 @@
 """Words for a wrong setting: its place as the operator wrote it, its value, and the rule that it breaks."""
 
 import difflib
+import json
 import re
+from datetime import date, time
 from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
 
-_PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
-_STEP: Final = re.compile(r"\.(?P<field>[A-Za-z0-9_-]+)|\[(?P<index>\d+)\]|\[\.\.\.\]")
-_UNKNOWN: Final = re.compile(r"^Object contains unknown field `(?P<field>[^`]*)`$")
-_MISSING: Final = re.compile(r"^Object missing required field `(?P<field>[^`]*)`$")
-_EXPECTED: Final = re.compile(r"^Expected (?P<what>.*?)(?:, got .*)?$")
-_HIDDEN: Final = frozenset({"key", "key_sha256", "password", "secret"})
+from gateway.config_rules import declared, is_table, rule_of
+
+# Settings whose values are never shown, wherever they stand and whatever is wrong with them.
+SECRETS: Final = frozenset({"key", "key_sha256", "password"})
+
+_SHOWN_CHARACTERS: Final = 60
+_ABSENT: Final = object()
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+
+# What msgspec says, taken apart. The steps of its path are fields of tables and places in lists.
+_FAULT: Final = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?", re.DOTALL)
+_STEP: Final = re.compile(r"\.(?P<field>\w+)|\[(?P<index>\d+)\]")
+_FIELD: Final = re.compile(r"Object (?P<fault>contains unknown|missing required) field `(?P<field>.*)`", re.DOTALL)
+# What a table says that checks itself: the name of its setting, perhaps its value, and the rule.
+_OWN: Final = re.compile(r"(?P<field>\w+)\b.*: (?P<rule>must .*)", re.DOTALL)
 
 
 class ConfigError(Exception):
     """The configuration cannot be used. The text names setting, value and rule, one fault."""
 
 
+class Spot(msgspec.Struct, frozen=True):
+    """Somewhere in a file: its place in words, the value there, and the type that is declared for it."""
+
+    place: str
+    value: Any
+    kind: Any
+
+    def field(self, name: str) -> "Spot":
+        """The setting of this name in the table that is here; its default, where the file leaves it out."""
+        place = f"{self.place}.{name}" if self.place else name
+        kind = declared(self.kind)
+        known = {each.encode_name: each for each in kind.fields} if isinstance(kind, inspect.StructType) else {}
+        default = known[name].default if name in known else _ABSENT
+        value = self.value.get(name, default) if isinstance(self.value, dict) else _ABSENT
+        return Spot(place, value, known[name].type if name in known else None)
+
+    def entry(self, index: int) -> "Spot":
+        """The entry of the list that is here, counted from 0."""
+        value = self.value[index] if isinstance(self.value, list) and index < len(self.value) else _ABSENT
+        kind = declared(self.kind)
+        inner = kind.item_type if isinstance(kind, inspect.VarTupleType) else None
+        return Spot(entry_place(self.place, value, index), value, inner)
+
+    @property
+    def fields(self) -> list[str]:
+        """The settings that the table here may have."""
+        kind = declared(self.kind)
+        return [field.encode_name for field in kind.fields] if isinstance(kind, inspect.StructType) else []
+
+
+def wrong(place: str, value: object, rule: str) -> ConfigError:
+    """The error for a value that breaks a rule. Secrets stay hidden."""
+    return ConfigError(f"{place} = {_shown(place, value)}: {rule}")
+
+
+def entry_place(place: str, entry: object, index: int) -> str:
+    """The place of a list's entry: by its name, where it has a usable one, else counted from 1."""
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return f"{place}[{name if isinstance(name, str) and _NAME.fullmatch(name) else index + 1}]"
+
+
 def from_validation_error(error: msgspec.ValidationError, document: Any, root: type[msgspec.Struct]) -> ConfigError:
     """Turn msgspec's words into ours."""
-    text = str(error)
-    found = _PLACE.search(text)
-    path = found["path"] if found else ""
-    rule = text[: found.start()] if found else text
-    place, value = _follow(path, document)
-    unknown = _UNKNOWN.match(rule)
-    if unknown is not None:
-        field = unknown["field"]
-        known = _fields_at(path, root)
-        close = difflib.get_close_matches(field, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}" if known else ""
-        return ConfigError(f"{_join(place, field)}: is not a setting{hint}")
-    missing = _MISSING.match(rule)
-    if missing is not None:
-        return ConfigError(f"{_join(place, missing['field'])}: must be set")
-    own = re.match(r"(?P<field>[a-z_]+) = (?P<rest>.*)", rule, re.DOTALL)
-    if own is not None:  # a settings struct checked itself, and named its field
-        return ConfigError(f"{_join(place, own['field'])} = {own['rest']}")
-    return ConfigError(f"{place} = {_shown(place, value)}: {_rule(_kind_at(path, root), rule, value)}")
+    fault = _FAULT.fullmatch(str(error))
+    assert fault is not None  # it takes anything
+    spot = Spot("", document, inspect.type_info(root))
+    for step in _STEP.finditer(fault["path"] or ""):
+        spot = spot.field(step["field"]) if step["field"] else spot.entry(int(step["index"]))
+    field = _FIELD.fullmatch(fault["what"])
+    if field is not None:
+        missing = field["fault"] == "missing required"
+        return _missing(spot.field(field["field"])) if missing else _unknown(spot, field["field"])
+    own = _OWN.fullmatch(fault["what"])
+    if own is not None and own["field"] in spot.fields:
+        setting = spot.field(own["field"])
+        return wrong(setting.place, setting.value, own["rule"])
+    rule = rule_of(spot.kind, spot.value, spot.place) or fault["what"]
+    return ConfigError(f"{spot.place}: {rule}") if is_table(spot.kind) else wrong(spot.place, spot.value, rule)
 
 
-def _follow(path: str, document: Any) -> tuple[str, Any]:
-    """A place in the document as its reader knows it (`carrier[cmcc-a].window`), and the value there."""
-    place, value = "", document
-    for step in _STEP.finditer(path):
-        if step["field"] is not None:
-            place = _join(place, step["field"])
-            value = value.get(step["field"]) if isinstance(value, dict) else None
-        elif step["index"] is not None:
-            index = int(step["index"])
-            value = value[index] if isinstance(value, list) and index < len(value) else None
-            name = value.get("name") if isinstance(value, dict) else None
-            place += f"[{name if isinstance(name, str) else index + 1}]"
-    return place or "the file", value
+def _missing(spot: Spot) -> ConfigError:
+    return ConfigError(f"{spot.place}: must be set")
 
 
-def _fields_at(path: str, root: type[msgspec.Struct]) -> list[str]:
-    """The settings that are known at a place."""
-    kind = _kind_at(path, root)
-    return [field.encode_name for field in kind.fields] if isinstance(kind, inspect.StructType) else []
+def _unknown(spot: Spot, field: str) -> ConfigError:
+    place = spot.field(field if _NAME.fullmatch(field) else _cut(json.dumps(field, ensure_ascii=False))).place
+    close = difflib.get_close_matches(field, spot.fields, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known here are {', '.join(spot.fields)}"
+    return ConfigError(f"{place}: is not a setting; {hint}")
 
 
-def _kind_at(path: str, root: type[msgspec.Struct]) -> Any:
-    """The type that is declared at a place."""
-    kind: Any = inspect.type_info(root)
-    for step in _STEP.finditer(path):
-        kind = _unwrap(kind)
-        if isinstance(kind, inspect.StructType) and step["field"] is not None:
-            kind = next((field.type for field in kind.fields if field.encode_name == step["field"]), None)
-        elif isinstance(kind, inspect.DictType):
-            kind = kind.value_type
-        elif isinstance(kind, inspect.VarTupleType):
-            kind = kind.item_type
-    return _unwrap(kind)
-
-
-def _unwrap(kind: Any) -> Any:
-    """A type without what is said about it, and without None."""
-    if isinstance(kind, inspect.Metadata):
-        return _unwrap(kind.type)
-    if isinstance(kind, inspect.UnionType):
-        return _unwrap(next(each for each in kind.types if not isinstance(each, inspect.NoneType)))
-    return kind
-
-
-def _join(place: str, field: str) -> str:
-    return field if place in {"", "the file"} else f"{place}.{field}"
-
-
-def _shown(place: str, value: Any) -> str:
-    if place.rpartition(".")[2] in _HIDDEN:
+def _shown(place: str, value: object) -> str:
+    """A value as the file writes it, and not too much of it."""
+    if place.rpartition(".")[2] in SECRETS:
         return "(hidden)"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
-
-
-def _rule(kind: Any, text: str, value: Any) -> str:
-    """The rule that a value breaks."""
-    match kind:
-        case inspect.IntType() | inspect.FloatType() if isinstance(value, int | float) and kind.le is not None:
-            low = f"above {kind.gt} and at most" if kind.gt is not None else f"{kind.ge} to"
-            number = "" if isinstance(value, int) or isinstance(kind, inspect.FloatType) else "a whole number, "
-            return f"must be {number}{low} {kind.le}"
-        case inspect.EnumType():
-            return f"must be one of {', '.join(str(member.value) for member in kind.cls)}"
-        case inspect.LiteralType():
-            return f"must be one of {', '.join(map(str, kind.values))}"
-        case inspect.StrType() if isinstance(value, str) and kind.pattern is not None:
-            return f"must match {kind.pattern}"
-        case inspect.StrType() if isinstance(value, str) and kind.max_length is not None:
-            return f"must have {kind.min_length or 0} to {kind.max_length} characters"
+    match value:
+        case dict():
+            return "(a table)"
+        case list() | tuple():
+            return "(a list)"
+        case date() | time():
+            return value.isoformat()
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return _cut(json.dumps(value, ensure_ascii=False))
         case _:
-            return _in_words(text)
+            return _cut(str(value))
 
 
-def _in_words(text: str) -> str:
-    """What msgspec says of a type, in the words of TOML."""
-    expected = _EXPECTED.match(text)
-    if expected is None:
-        return text
-    words = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list"}
-    what = expected["what"].replace("`", "")
-    kind, _, limit = what.partition(" ")
-    return f"must be {words.get(kind, kind)} {limit}".rstrip()
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

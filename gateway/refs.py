@@ -5,7 +5,7 @@ forgetting never stalls anything. The record that a hash leads to is compared in
 """
 
 from collections import deque
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -17,8 +17,8 @@ _GENERATION_MILLISECONDS: Final = 3_600_000
 class ClientRefSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long, and how many, client_refs are remembered."""
 
-    remember_seconds: float = 86_400.0
-    limit: int = 10_000_000  # about 100 bytes each, taken as used
+    remember_seconds: Annotated[float, msgspec.Meta(ge=0, le=2_592_000)] = 86_400.0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100_000_000)] = 10_000_000  # about 100 bytes each, taken as used
 
 
 class _Generation(msgspec.Struct):

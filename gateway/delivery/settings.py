@@ -7,7 +7,13 @@ import msgspec
 
 from gateway.message import Category
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z",
+        description="1 to 32 letters A to Z, digits and . _ -, with a letter or digit first",
+    ),
+]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=2_592_000)]
 
 
@@ -66,7 +72,7 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     networks: tuple[Literal["cmcc", "cucc", "ctcc", "cbn", "satnet", "unknown", "other"], ...] = ()
     signatures: tuple[str, ...] | None = None
     throughput: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100  # segments a second
-    source: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{0,20}$")] = ""
+    source: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{0,20}\Z", description="at most 20 digits")] = ""
     number_format: NumberFormat = NumberFormat.COUNTRY
     message_id: MessageIdForm = MessageIdForm.SAME
     response_timeout_seconds: Seconds = 10.0

@@ -1,0 +1,122 @@
+"""What no single setting shows: names that repeat or lead nowhere, keys, settings that contradict each other."""
+
+import ssl
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from gateway.config_errors import ConfigError, wrong
+from gateway.config_tables import AccountSettings, Config, RouteSettings
+from gateway.delivery.settings import BindMode, BindSettings, CarrierSettings
+from gateway.policy.signature import signature_fault
+
+_KEY_BYTES: Final = 8  # shorter ones can be guessed
+
+
+def check_config(config: Config) -> None:
+    """Raises ConfigError for the first fault."""
+    _check_accounts(config.account)
+    _check_carriers(config.carrier)
+    carriers = {carrier.name for carrier in config.carrier}
+    accounts = {account.name for account in config.account}
+    for number, route in enumerate(config.route, 1):
+        _check_route(f"route[{number}]", route, carriers, accounts)
+    if "\0" in config.store.path:
+        raise wrong("store.path", config.store.path, "must name a directory")
+    delivery = config.delivery
+    _check_order(
+        "delivery.retry_longest_seconds",
+        delivery.retry_longest_seconds,
+        "retry_first_seconds",
+        delivery.retry_first_seconds,
+    )
+
+
+def _check_accounts(accounts: Sequence[AccountSettings]) -> None:
+    _check_unique("account.name", [account.name for account in accounts])
+    owners: dict[bytes, str] = {}
+    for account in accounts:
+        place = f"account[{account.name}]"
+        _check_key(account, place)
+        owner = owners.setdefault(account.key_hash, account.name)
+        if owner != account.name:
+            raise wrong(f"{place}.key", account.key, f"must not be the key of account[{owner}]")
+        _check_signatures(f"{place}.signatures", account.signatures or ())
+
+
+def _check_key(account: AccountSettings, place: str) -> None:
+    key = account.key
+    if not key and not account.key_sha256:
+        raise ConfigError(f"{place}.key: must be set, or key_sha256")
+    if key and account.key_sha256:
+        raise ConfigError(f"{place}.key: must not be set beside key_sha256")
+    if key and len(key.encode()) < _KEY_BYTES:
+        raise wrong(f"{place}.key", key, f"must have at least {_KEY_BYTES} octets")
+    if key != key.strip() or (key and not key.isprintable()):
+        raise wrong(f"{place}.key", key, "must fit in a line of HTTP: no spaces around it, no control characters")
+
+
+def _check_carriers(carriers: Sequence[CarrierSettings]) -> None:
+    _check_unique("carrier.name", [carrier.name for carrier in carriers])
+    _check_unique("carrier.bind.name", [bind.name for carrier in carriers for bind in carrier.bind])
+    if not carriers:
+        raise ConfigError("carrier: must have at least one [[carrier]]")
+    for carrier in carriers:
+        place = f"carrier[{carrier.name}]"
+        _check_signatures(f"{place}.signatures", carrier.signatures or ())
+        if all(bind.mode is BindMode.RECEIVER for bind in carrier.bind):
+            raise ConfigError(f"{place}.bind: must have at least one [[carrier.bind]] that sends")
+        for bind in carrier.bind:
+            _check_bind(f"{place}.bind[{bind.name}]", bind)
+
+
+def _check_bind(place: str, bind: BindSettings) -> None:
+    for field in ("system_id", "password", "system_type"):  # C-Octet Strings: SMPP 3.4, section 3.1
+        value = getattr(bind, field)
+        if not value.isascii() or (value and not value.isprintable()):
+            raise wrong(f"{place}.{field}", value, "must be of printable ASCII characters")
+    longest, first = bind.reconnect_longest_seconds, bind.reconnect_first_seconds
+    _check_order(f"{place}.reconnect_longest_seconds", longest, "reconnect_first_seconds", first)
+    if bind.tls_ca_file:
+        _check_ca_file(f"{place}.tls_ca_file", bind)
+
+
+def _check_ca_file(place: str, bind: BindSettings) -> None:
+    if not bind.tls:
+        raise wrong(place, bind.tls_ca_file, "must not be set without tls = true: nothing would be encrypted")
+    try:
+        ssl.create_default_context(cafile=bind.tls_ca_file)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise wrong(place, bind.tls_ca_file, f"must name a file of certificates in PEM ({reason or error})") from None
+
+
+def _check_route(place: str, route: RouteSettings, carriers: set[str], accounts: set[str]) -> None:
+    _check_known(f"{place}.carriers", route.carriers, carriers, "a [[carrier]]")
+    _check_known(f"{place}.accounts", route.accounts, accounts, "an [[account]]")
+    _check_unique(f"{place}.carriers", route.carriers)
+    _check_signatures(f"{place}.signatures", route.signatures)
+
+
+def _check_signatures(place: str, signatures: Iterable[str]) -> None:
+    for signature in signatures:
+        fault = signature_fault(signature)
+        if fault is not None:
+            raise wrong(place, signature, f"must be a signature without 【】 ({fault})")
+
+
+def _check_unique(place: str, values: Iterable[str]) -> None:
+    for value, count in Counter(values).items():
+        if count > 1:
+            raise wrong(place, value, f"must be used once, is used {count} times")
+
+
+def _check_known(place: str, names: Sequence[str], known: set[str], what: str) -> None:
+    for name in names:
+        if name not in known:
+            raise wrong(place, name, f"must be the name of {what}")
+
+
+def _check_order(place: str, longest: float, first_name: str, first: float) -> None:
+    if longest < first:
+        raise wrong(place, longest, f"must be at least {first_name} ({first})")

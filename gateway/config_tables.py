@@ -1,0 +1,139 @@
+"""The shape of a configuration file: its tables, what each setting may be, and its default.
+
+The parts declare their own settings; here is what belongs to no part, and the file as a whole. `config/gateway.toml`
+gives every setting its reason.
+"""
+
+import hashlib
+from typing import Annotated
+
+import msgspec
+
+from gateway.account import Account, Scope
+from gateway.delivery.settings import (
+    CarrierSettings,
+    CategorySettings,
+    DeliverySettings,
+    Name,
+    OnDoubt,
+    default_categories,
+)
+from gateway.http.settings import HttpSettings
+from gateway.logs import LogSettings
+from gateway.message import Category
+from gateway.numbers import Network
+from gateway.refs import ClientRefSettings
+from gateway.routing.router import Route
+from gateway.store.settings import StoreSettings
+
+Sha256 = Annotated[
+    str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z", description="a SHA-256 in 64 lower-case hexadecimal digits")
+]
+Sender = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,20}\Z", description="1 to 20 digits")]
+Prefix = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^\+[1-9][0-9]{0,14}\Z", description="the beginning of a number in E.164, such as +86138"),
+]
+
+
+class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What tells this gateway from others."""
+
+    number: Annotated[int, msgspec.Meta(ge=0, le=1023)] = 0  # part of every message id
+
+
+class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose numbers are whose."""
+
+    plan: str = ""  # a CSV file; empty: the one that comes with the gateway
+
+
+class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One customer, with its key or the key's SHA-256 in hexadecimal."""
+
+    name: Name
+    key: str = ""
+    key_sha256: Sha256 = ""
+    scopes: tuple[Scope, ...] = (Scope.SEND, Scope.READ)
+    signatures: tuple[str, ...] | None = None
+    allow_high: bool = False
+    senders: tuple[Sender, ...] | None = None
+
+    @property
+    def account(self) -> Account:
+        return Account(
+            name=self.name,
+            scopes=frozenset(self.scopes),
+            signatures=self.signatures,
+            allow_high=self.allow_high,
+            senders=self.senders,
+        )
+
+    @property
+    def key_hash(self) -> bytes:
+        """The SHA-256 of the key. 32 octets."""
+        return bytes.fromhex(self.key_sha256) if self.key_sha256 else hashlib.sha256(self.key.encode()).digest()
+
+
+class RouteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Messages that fit all the conditions go by these carriers. An empty condition fits everything."""
+
+    carriers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    categories: tuple[Category, ...] = ()
+    accounts: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+    prefixes: tuple[Prefix, ...] = ()
+    signatures: tuple[str, ...] = ()
+
+    @property
+    def route(self) -> Route:
+        return Route(
+            carriers=self.carriers,
+            categories=frozenset(self.categories),
+            accounts=frozenset(self.accounts),
+            networks=frozenset(self.networks),
+            prefixes=self.prefixes,
+            signatures=frozenset(self.signatures),
+        )
+
+
+class CategoryChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a file may say of a category; what it leaves out stays as the profile has it."""
+
+    on_doubt: OnDoubt | None = None
+    valid_for_seconds: Annotated[int, msgspec.Meta(ge=1, le=172_800)] | None = None
+
+    def apply_to(self, settings: CategorySettings) -> CategorySettings:
+        said = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+        return msgspec.structs.replace(settings, **said)
+
+
+class CategoryTables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table for each category. The fields are the names of `Category`."""
+
+    otp: CategoryChanges = CategoryChanges()
+    notification: CategoryChanges = CategoryChanges()
+    marketing: CategoryChanges = CategoryChanges()
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole configuration file."""
+
+    http: HttpSettings = HttpSettings()
+    store: StoreSettings = StoreSettings(path="var/gateway")
+    delivery: DeliverySettings = DeliverySettings()
+    client_refs: ClientRefSettings = ClientRefSettings()
+    log: LogSettings = LogSettings()
+    node: NodeSettings = NodeSettings()
+    numbers: NumberSettings = NumberSettings()
+    category: CategoryTables = CategoryTables()
+    account: tuple[AccountSettings, ...] = ()
+    carrier: tuple[CarrierSettings, ...] = ()
+    route: tuple[RouteSettings, ...] = ()
+
+    @property
+    def categories(self) -> dict[Category, CategorySettings]:
+        """The profile's categories, changed as the file says."""
+        return {
+            name: getattr(self.category, name).apply_to(settings) for name, settings in default_categories().items()
+        }

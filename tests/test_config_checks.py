@@ -1,0 +1,90 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.config_documents import a_document, fault_of, with_value
+
+
+def test_a_carrier_whose_binds_only_receive_is_refused(tmp_path: Path) -> None:
+    document = with_value("carrier/0/bind/0/mode", "receiver")
+
+    fault = "carrier[cmcc-a].bind: must have at least one [[carrier.bind]] that sends"
+    assert fault_of(tmp_path, document) == fault
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        ("account", 'account.name = "demo": must be used once, is used 2 times'),
+        ("carrier", 'carrier.name = "cmcc-a": must be used once, is used 2 times'),
+    ],
+)
+def test_a_name_that_is_used_twice_is_refused(table: str, fault: str, tmp_path: Path) -> None:
+    document = a_document()
+    document[table] *= 2
+
+    assert fault_of(tmp_path, document) == fault
+
+
+def test_binds_of_different_carriers_cannot_share_a_name(tmp_path: Path) -> None:
+    document = a_document()
+    document["carrier"].append({**document["carrier"][0], "name": "cucc-a"})
+
+    fault = 'carrier.bind.name = "cmcc-a-1": must be used once, is used 2 times'
+    assert fault_of(tmp_path, document) == fault
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "fault"),
+    [
+        ("route/0/carriers", ["backup"], 'route[1].carriers = "backup": must be the name of a [[carrier]]'),
+        ("route/0/accounts", ["nobody"], 'route[1].accounts = "nobody": must be the name of an [[account]]'),
+        ("route/0/carriers", ["cmcc-a"] * 2, 'route[1].carriers = "cmcc-a": must be used once, is used 2 times'),
+    ],
+)
+def test_a_route_that_leads_nowhere_is_refused(place: str, value: Any, fault: str, tmp_path: Path) -> None:
+    assert fault_of(tmp_path, with_value(place, value)) == fault
+
+
+@pytest.mark.parametrize(
+    ("place", "fault"),
+    [
+        (
+            "carrier/0/bind/0/reconnect_longest_seconds",
+            (
+                "carrier[cmcc-a].bind[cmcc-a-1].reconnect_longest_seconds = 0.1: "
+                "must be at least reconnect_first_seconds (0.5)"
+            ),
+        ),
+        (
+            "delivery/retry_longest_seconds",
+            "delivery.retry_longest_seconds = 0.1: must be at least retry_first_seconds (0.5)",
+        ),
+    ],
+)
+def test_a_longest_pause_shorter_than_the_first_is_refused(place: str, fault: str, tmp_path: Path) -> None:
+    assert fault_of(tmp_path, with_value(place, 0.1)) == fault
+
+
+def test_authorities_without_tls_are_refused(tmp_path: Path) -> None:
+    document = with_value("carrier/0/bind/0/tls_ca_file", "authorities.pem")
+
+    assert fault_of(tmp_path, document) == (
+        'carrier[cmcc-a].bind[cmcc-a-1].tls_ca_file = "authorities.pem": '
+        "must not be set without tls = true: nothing would be encrypted"
+    )
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_file_without_certificates_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "authorities.pem"
+    if content is not None:
+        path.write_bytes(content)
+    document = with_value("carrier/0/bind/0/tls_ca_file", str(path))
+    document["carrier"][0]["bind"][0]["tls"] = True
+
+    fault = fault_of(tmp_path, document)
+
+    assert fault.startswith('carrier[cmcc-a].bind[cmcc-a-1].tls_ca_file = "')
+    assert ": must name a file of certificates in PEM (" in fault
