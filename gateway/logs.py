@@ -1,16 +1,20 @@
-"""Structured lines on standard error: JSON for machines, or for people at a terminal."""
+"""Structured lines on standard error: JSON for machines, or for people at a terminal. One line an event, always."""
 
 import logging
 import sys
+import threading
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from types import TracebackType
+from typing import Any, Final
 
 import msgspec
 import structlog
 
-LINE_LIMIT: Final = (
-    2_000  # characters of one value; what is longer is cut, so that no peer can fill a disk with one line
-)
+from gateway.log_values import safe_traceback, safe_value
+
+# Fields that the console's renderer would put on lines of their own, and what they are called instead.
+_NAMES: Final = {"exception": "exception_text", "stack": "stack_text"}
 
 
 class LogFormat(StrEnum):
@@ -33,13 +37,9 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def set_up(settings: LogSettings) -> None:
-    """Send our lines, and the libraries', through one form."""
+    """Send our lines, the libraries', and errors that nobody caught, through one form."""
     level = getattr(logging, settings.level.upper())
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=False),
-        _shorten,
-    ]
+    shared: list[structlog.typing.Processor] = [structlog.stdlib.add_log_level, _add_time]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if settings.format is LogFormat.JSON
@@ -55,18 +55,51 @@ def set_up(settings: LogSettings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _make_safe, renderer],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
 
 
-def _shorten(
+def _add_time(
     _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    for key, value in event.items():
-        if isinstance(value, str) and len(value) > LINE_LIMIT:
-            event[key] = f"{value[:LINE_LIMIT]}… ({len(value)} characters)"
+    """Local time with its offset, so that nobody has to guess the zone."""
+    event["timestamp"] = datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
     return event
+
+
+def _make_safe(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """The last step before a line is written, for our events and the libraries'."""
+    event.pop("stack_info", None)
+    error = _error_of(event.pop("exc_info", None))
+    safe = {_NAMES.get(name, name): safe_value(value, name) for name, value in event.items()}
+    if error is not None:
+        safe["traceback"] = safe_traceback(error)
+    return safe
+
+
+def _error_of(exc_info: Any) -> BaseException | None:
+    """The error that an event carries in one of logging's ways: itself, as sys.exc_info gives it, or True for that."""
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    return (exc_info if isinstance(exc_info, tuple) else sys.exc_info())[1] if exc_info else None
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What Python would print of an error that ends the process, over many lines and with whatever it quotes."""
+    if issubclass(kind, Exception):
+        logging.getLogger("gateway").critical("an error that nobody caught", exc_info=(kind, error, trace))
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def _log_uncaught_in_thread(caught: threading.ExceptHookArgs) -> None:
+    if caught.exc_value is not None:
+        _log_uncaught(caught.exc_type, caught.exc_value, caught.exc_traceback)
