@@ -17,7 +17,7 @@ from gateway.delivery import outcomes
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.binds import Bind
 from gateway.delivery.durable import AfterCommit
-from gateway.delivery.handover import segments, submit_sm
+from gateway.delivery.handover import segments, source_address, submit_sm
 from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
 from gateway.delivery.live import Live
@@ -115,6 +115,7 @@ class Carrier:
         self.awaiting = Awaiting(
             form=settings.message_id,
             limit=shared.settings.awaiting_in_memory,
+            source_of=lambda message: source_address(message, settings),
             on_evicted=shared.live.drop_if_at_rest,
         )
         rate = settings.throughput
@@ -465,7 +466,7 @@ class Carrier:
     async def _read_refill(self, lane: Lane) -> None:
         limit = lane.refill_limit
         live = self._shared.live
-        with live.reading():
+        with live.reading() as reading:
             try:
                 records = await self._shared.store.queued(lane.name, after=lane.cursor, limit=limit)
             except StoreError as error:
@@ -473,7 +474,7 @@ class Carrier:
                 lane.cancel_refill()
                 self._pump_at(self._loop.time() + STORE_RETRY_SECONDS)
                 return
-            fresh = [record for record in records if live.is_fresh(record.id)]
+            fresh = [record for record in records if reading.is_fresh(record.id)]
             for record in fresh:
                 live.add(record)
         lane.finish_refill(fresh, last=records[-1].id if records else None, complete=len(records) < limit)

@@ -15,6 +15,7 @@ from gateway.delivery import outcomes
 from gateway.delivery.carriers import STORE_RETRY_SECONDS, Carrier, Shared
 from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
+from gateway.delivery.live import Reading
 from gateway.delivery.receipts import Receipts
 from gateway.delivery.settings import CarrierSettings, OnDoubt
 from gateway.delivery.sweeps import Sweeps
@@ -200,20 +201,20 @@ class Delivery:
         """Messages whose time has come are queued, and go in the order of their acceptance."""
         for message_id in due:
             try:
-                with self._shared.live.reading():
+                with self._shared.live.reading() as reading:
                     stored = await self._shared.store.read(message_id)
                     if stored is not None and stored.status is Status.SCHEDULED:
-                        self._release_one(stored)
+                        self._release_one(reading, stored)
             except StoreError as error:
                 log.warning("could not release a scheduled message", message=str(message_id), error=str(error))
                 self._scheduled.add(message_id, due=asyncio.get_running_loop().time() + 1)
 
-    def _release_one(self, stored: Record) -> None:
+    def _release_one(self, reading: Reading, stored: Record) -> None:
         send_at = stored.message.send_at
         if send_at is not None and send_at > self._shared.clock() + 1_000:
             self._schedule(stored)  # the wall clock went back
             return
-        record = self._shared.live.adopt(stored)
+        record = reading.adopt(stored)
         if record is stored:  # else it has ended in the meantime
             outcomes.release(record, at=self._shared.clock())
             self._queue_on_disk(record)

@@ -10,14 +10,34 @@ from contextlib import contextmanager
 from gateway.message import MessageId, PartStatus, Record
 
 
+class Reading:
+    """One read from disk: what it finds may be older than what was written while it was under way."""
+
+    def __init__(self, records: dict[MessageId, Record]) -> None:
+        self._records = records
+        self.dropped: set[MessageId] = set()  # records that left the memory since it began
+
+    def is_fresh(self, message_id: MessageId) -> bool:
+        """Whether a record that was read is as new as any: not in memory, and not just gone from there."""
+        return message_id not in self._records and message_id not in self.dropped
+
+    def adopt(self, record: Record) -> Record | None:
+        """The one copy of a record that was read: what is in memory wins, for it is newer.
+
+        None when it was in memory until a moment ago: what was read may be older than what was written then.
+        """
+        if record.id in self.dropped:
+            return None
+        return self._records.setdefault(record.id, record)
+
+
 class Live:
     """Records by id."""
 
     def __init__(self) -> None:
         self._records: dict[MessageId, Record] = {}
         self._finished: set[MessageId] = set()  # final, and not on disk yet
-        self._reads = 0  # look-ups on disk under way
-        self._dropped: set[MessageId] = set()  # since the oldest of them began
+        self._readings: list[Reading] = []  # reads from disk under way
 
     def __len__(self) -> int:
         return len(self._records)
@@ -32,28 +52,14 @@ class Live:
         self._records[record.id] = record
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Around every read from disk whose records are to be adopted."""
-        self._reads += 1
+    def reading(self) -> Iterator["Reading"]:
+        """Around every read from disk whose records are to be brought to memory."""
+        reading = Reading(self._records)
+        self._readings.append(reading)
         try:
-            yield
+            yield reading
         finally:
-            self._reads -= 1
-            if not self._reads:
-                self._dropped.clear()
-
-    def is_fresh(self, message_id: MessageId) -> bool:
-        """Whether a record read within `reading` is as new as any: not in memory, and not just gone from there."""
-        return message_id not in self._records and message_id not in self._dropped
-
-    def adopt(self, record: Record) -> Record | None:
-        """The one copy of a record that was read within `reading`: what is in memory wins, for it is newer.
-
-        None when it was in memory until a moment ago: what was read may be older than what was written then.
-        """
-        if record.id in self._dropped:
-            return None
-        return self._records.setdefault(record.id, record)
+            self._readings.remove(reading)
 
     def finish(self, record: Record) -> bool:
         """A record became final. True the first time that this is said, until it is dropped."""
@@ -64,8 +70,9 @@ class Live:
 
     def drop(self, record: Record) -> None:
         """Its last holder lets go of it."""
-        if self._records.pop(record.id, None) is not None and self._reads:
-            self._dropped.add(record.id)
+        if self._records.pop(record.id, None) is not None:
+            for reading in self._readings:
+                reading.dropped.add(record.id)
         self._finished.discard(record.id)
 
     def drop_if_at_rest(self, record: Record) -> None:

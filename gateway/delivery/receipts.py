@@ -16,6 +16,8 @@ from gateway.connection import Connection
 from gateway.delivery import outcomes
 from gateway.delivery.awaiting import Awaited, canonical_receipt_id, canonical_response_id, same_number, spellings
 from gateway.delivery.carriers import Carrier, Shared
+from gateway.delivery.handover import source_address
+from gateway.delivery.live import Reading
 from gateway.delivery.unmatched import Unmatched
 from gateway.message import Attempt, MessageId, Milliseconds, PartStatus, Record, Status
 from gateway.smpp import (
@@ -111,17 +113,21 @@ class Receipts:
             return
         attempt = record.state.parts[n].attempts[k]
         key = canonical_response_id(attempt.carrier_message_id, carrier.settings.message_id)
-        self._claim(carrier, record, n, k, unmatched.take_by_id(key, record.message.to))
+        self._claim(carrier, record, n, k, unmatched.take_by_id(key, record.message.to, since=attempt.at))
 
     def part_in_doubt(self, carrier: Carrier, record: Record, n: int, k: int) -> None:
         """The answer will not come: a receipt may be here that proves the part arrived."""
         unmatched = self._unmatched[carrier.name]
         if not unmatched:
             return
-        only = carrier.awaiting.find_only_doubt(record.message.to)
+        source = source_address(record.message, carrier.settings)
+        only = carrier.awaiting.find_only_doubt(record.message.to, source)
         is_only = only is not None and only.record is record
-        reference = record.state.parts[n].attempts[k].reference
-        self._claim(carrier, record, n, k, unmatched.take_for_doubt(record, reference, only=is_only))
+        attempt = record.state.parts[n].attempts[k]
+        receipts = unmatched.take_for_doubt(
+            record, attempt.reference, since=attempt.at, source=source if is_only else None
+        )
+        self._claim(carrier, record, n, k, receipts)
 
     def _claim(self, carrier: Carrier, record: Record, n: int, k: int, receipts: list[UnmatchedReceipt]) -> None:
         for receipt in receipts:
@@ -199,7 +205,7 @@ class Receipts:
     async def _look_up_for(self, carrier: Carrier, misses: list[Miss]) -> None:
         form = carrier.settings.message_id
         ids = {spelling for miss in misses for spelling in spellings(miss.receipt.carrier_message_id, form) if spelling}
-        with self._shared.live.reading():
+        with self._shared.live.reading() as reading:
             try:
                 records = await self._shared.store.find_attempts(carrier.name, sorted(ids))
             except StoreError as error:
@@ -208,20 +214,20 @@ class Receipts:
                     miss.reply(False)  # the carrier sends them again
                 return
             for miss in misses:
-                self._settle_miss(carrier, miss, records)
+                self._settle_miss(carrier, miss, reading, records)
 
-    def _settle_miss(self, carrier: Carrier, miss: Miss, records: list[Record]) -> None:
+    def _settle_miss(self, carrier: Carrier, miss: Miss, reading: Reading, records: list[Record]) -> None:
         receipt = miss.receipt
         found = _find_in_memory(carrier, receipt)  # its answer may have come in the meantime
         if found is None:
             stored = _find_among(carrier, receipt, records)
             if stored is not None:
-                found = self._bring_to_memory(carrier, stored)
+                found = _bring_to_memory(carrier, reading, stored)
                 if found is None:
                     self._misses.append(miss)  # it was in memory until a moment ago: read it again
                     return
         if found is None:
-            found = carrier.awaiting.find_only_doubt(receipt.source)
+            found = carrier.awaiting.find_only_doubt(receipt.source, receipt.destination)
         if found is not None:
             self._apply(carrier, found, receipt, miss.reply)
             return
@@ -229,14 +235,6 @@ class Receipts:
         commit = self._shared.store.keep_receipt(receipt)
         self._give_up(self._unmatched[carrier.name].add(receipt))
         self._shared.after.add(commit, miss.reply)
-
-    def _bring_to_memory(self, carrier: Carrier, stored: Awaited) -> Awaited | None:
-        record = self._shared.live.adopt(stored.record)
-        if record is None:
-            return None
-        if not record.is_final:
-            carrier.watch(record)
-        return Awaited(record, stored.n, stored.k)
 
     # --- messages from subscribers -----------------------------------------------------------------------------------
 
@@ -258,6 +256,15 @@ def _find_in_memory(carrier: Carrier, receipt: UnmatchedReceipt) -> Awaited | No
     if found is None and receipt.reference:
         found = awaiting.find_by_reference(receipt.reference, receipt.source)
     return found
+
+
+def _bring_to_memory(carrier: Carrier, reading: Reading, stored: Awaited) -> Awaited | None:
+    record = reading.adopt(stored.record)
+    if record is None:
+        return None
+    if not record.is_final:
+        carrier.watch(record)
+    return Awaited(record, stored.n, stored.k)
 
 
 def _find_among(carrier: Carrier, receipt: UnmatchedReceipt, records: list[Record]) -> Awaited | None:

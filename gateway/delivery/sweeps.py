@@ -10,6 +10,7 @@ import structlog
 
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier, Shared
+from gateway.delivery.live import Reading
 from gateway.message import Milliseconds, PartStatus, Record, Status
 from gateway.store.api import Commit, StoreError
 
@@ -42,18 +43,19 @@ class Sweeps:
     async def _expire(self) -> None:
         while True:
             now = self._shared.clock()
-            with self._shared.live.reading():
+            with self._shared.live.reading() as reading:
                 stored = await self._shared.store.expired(now=now, limit=AT_ONCE)
-                commits = [commit for record in stored if (commit := self._expire_one(record, now)) is not None]
+                commits = [
+                    commit for record in stored if (commit := self._expire_one(reading, record, now)) is not None
+                ]
             if len(stored) < AT_ONCE or not commits:
                 return
             await commits[-1]
 
-    def _expire_one(self, stored: Record, now: Milliseconds) -> Commit | None:
+    def _expire_one(self, reading: Reading, stored: Record, now: Milliseconds) -> Commit | None:
         """End one, unless it has begun to move since it was read."""
-        live = self._shared.live
-        waited_on_disk = live.is_fresh(stored.id) and stored.status is Status.QUEUED
-        record = live.adopt(stored)
+        waited_on_disk = reading.is_fresh(stored.id) and stored.status is Status.QUEUED
+        record = reading.adopt(stored)
         if record is None or record.status not in {Status.QUEUED, Status.SCHEDULED, Status.HELD}:
             return None
         outcomes.end(record, Status.EXPIRED, at=now, reason="validity ended")
@@ -67,11 +69,11 @@ class Sweeps:
         now = self._shared.clock()
         before = now - self._shortest_deadline
         live = self._shared.live
-        with live.reading():
+        with live.reading() as reading:
             for stored in await self._shared.store.overdue(accepted_before=before, limit=AT_ONCE):
                 record = live.get(stored.id)
                 if record is None and self._is_overdue(stored, now):
-                    record = live.adopt(stored)
+                    record = reading.adopt(stored)
                 if record is not None and self._is_overdue(record, now) and outcomes.give_up_waiting(record, at=now):
                     self._carrier_of(record).keep(record)
 

@@ -20,7 +20,7 @@ from loadtest.control import Control
 from loadtest.processes import Child
 
 KEY: Final = "test-key"
-WAIT_SECONDS: Final = 60.0
+WAIT_SECONDS: Final = 20.0
 
 
 class Gateway:
