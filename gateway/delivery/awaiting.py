@@ -6,11 +6,17 @@ is not here any more is on disk, and found there.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import msgspec
 
 from gateway.delivery.settings import MessageIdForm
-from gateway.message import PartStatus, Record
+from gateway.message import Message, PartStatus, Record
+
+# How many attempts are known under one id, for there are carriers that give every message the same.
+LONGEST_CHAIN: Final = 8
+# How many without an id are known for one number.
+MOST_DOUBTS: Final = 64
 
 
 class Awaited(msgspec.Struct, gc=False):
@@ -31,11 +37,22 @@ class Awaited(msgspec.Struct, gc=False):
 
 
 class Awaiting:
-    """At most `limit` attempts with an id, and as many without; past that the oldest go, and `on_evicted` is told."""
+    """At most `limit` ids and as many numbers in doubt; past that the oldest go, and `on_evicted` is told.
 
-    def __init__(self, *, form: MessageIdForm, limit: int, on_evicted: Callable[[Record], None]) -> None:
+    `source_of` is the source address that a message leaves with.
+    """
+
+    def __init__(
+        self,
+        *,
+        form: MessageIdForm,
+        limit: int,
+        source_of: Callable[[Message], str],
+        on_evicted: Callable[[Record], None],
+    ) -> None:
         self._form = form
         self._limit = limit
+        self._source_of = source_of
         self._on_evicted = on_evicted
         self._by_id: OrderedDict[str, Awaited] = OrderedDict()
         self._without_id: OrderedDict[str, list[Awaited]] = OrderedDict()  # by destination, digits only
@@ -46,18 +63,26 @@ class Awaiting:
     def add(self, record: Record, n: int, k: int) -> None:
         """An attempt got its id."""
         key = canonical_response_id(record.state.parts[n].attempts[k].carrier_message_id, self._form)
-        self._by_id[key] = Awaited(record, n, k, self._by_id.get(key))
-        if len(self._by_id) > self._limit:
-            _, oldest = self._by_id.popitem(last=False)
-            self.forget(oldest.record)
-            self._on_evicted(oldest.record)
+        newest = self._by_id.get(key)
+        if newest is None:
+            self._by_id[key] = Awaited(record, n, k)
+            if len(self._by_id) > self._limit:
+                self._evict([*_chain(self._by_id[next(iter(self._by_id))])])
+            return
+        chain = [*_chain(newest)]
+        if not any(_is_of(awaited, record, n, k) for awaited in chain):
+            self._by_id[key] = Awaited(record, n, k, newest)
+            self._by_id.move_to_end(key)
+            self._evict(chain[LONGEST_CHAIN - 1 :])
 
     def add_without_id(self, record: Record, n: int, k: int) -> None:
         """An attempt is in doubt: a receipt may yet say that it arrived."""
-        key = digits(record.message.to)
-        self._without_id.setdefault(key, []).append(Awaited(record, n, k))
+        doubtful = self._without_id.setdefault(digits(record.message.to), [])
+        if not any(_is_of(awaited, record, n, k) for awaited in doubtful):
+            doubtful.append(Awaited(record, n, k))
+            self._evict(doubtful[:-MOST_DOUBTS])
         if len(self._without_id) > self._limit:
-            self._without_id.popitem(last=False)
+            self._evict(self._without_id[next(iter(self._without_id))])
 
     def find(self, receipt_id: str, destination: str) -> Awaited | None:
         """The attempt that a receipt with this id speaks of: the same spelling first, then the newest."""
@@ -72,18 +97,23 @@ class Awaiting:
         return loose
 
     def find_by_reference(self, reference: int, destination: str) -> Awaited | None:
-        """The attempt without an id that carried this user_message_reference to this number."""
-        for candidate in self._doubtful(destination):
-            if candidate.reference == reference:
-                return candidate
-        return None
+        """The unanswered attempt that carried this user_message_reference to this number.
 
-    def find_only_doubt(self, destination: str) -> Awaited | None:
-        """The attempt in doubt that a receipt with an unknown id must mean: if all to its number are of one message."""
+        All copies of a part carry the same: those whose id is not known yet come first.
+        """
+        found = [candidate for candidate in self._doubtful(destination) if candidate.reference == reference]
+        return min(found, key=lambda candidate: bool(candidate.carrier_message_id), default=None)
+
+    def find_only_doubt(self, destination: str, source: str) -> Awaited | None:
+        """The attempt in doubt that a receipt with an unknown id must mean.
+
+        That is, if all in doubt to its number, from the source that it went back to, are of one message.
+        """
         found = [
             candidate
             for candidate in self._doubtful(destination)
             if candidate.record.state.parts[candidate.n].status is PartStatus.IN_DOUBT
+            and digits(self._source_of(candidate.record.message)) == digits(source)
         ]
         if found and all(candidate.record is found[0].record for candidate in found):
             return found[0]
@@ -104,26 +134,40 @@ class Awaiting:
             else:
                 del self._without_id[key]
 
+    def _evict(self, awaited: list[Awaited]) -> None:
+        """Let go of these, with all other attempts of their messages."""
+        for each in awaited[:]:
+            self.forget(each.record)
+            self._on_evicted(each.record)
+
     def _drop(self, key: str, record: Record) -> None:
         newest = self._by_id.get(key)
         if newest is None:
             return
-        if newest.record is record:
-            if newest.older is None:
-                del self._by_id[key]
-            else:
-                self._by_id[key] = newest.older
-            return
-        while newest.older is not None:
-            if newest.older.record is record:
-                newest.older = newest.older.older
-                return
-            newest = newest.older
+        left: Awaited | None = None
+        for awaited in reversed([*_chain(newest)]):
+            if awaited.record is not record:
+                awaited.older, left = left, awaited
+        if left is None:
+            del self._by_id[key]
+        else:
+            self._by_id[key] = left
 
     def _doubtful(self, destination: str) -> Iterator[Awaited]:
         exact = digits(destination)
         for key in (exact, f"86{exact}"):  # a carrier may write its receipts without the country code
             yield from self._without_id.get(key, ())
+
+
+def _chain(newest: Awaited) -> Iterator[Awaited]:
+    awaited: Awaited | None = newest
+    while awaited is not None:
+        yield awaited
+        awaited = awaited.older
+
+
+def _is_of(awaited: Awaited, record: Record, n: int, k: int) -> bool:
+    return awaited.record is record and (awaited.n, awaited.k) == (n, k)
 
 
 def canonical_response_id(message_id: str, form: MessageIdForm) -> str:
@@ -152,11 +196,12 @@ def spellings(receipt_id: str, form: MessageIdForm) -> tuple[str, ...]:
 def same_number(e164: str, address: str) -> bool:
     """Whether an address in a receipt is this number: with or without country code, plus or zeros in front."""
     ours, theirs = digits(e164), digits(address)
-    return ours == theirs or (len(theirs) >= 7 and ours.endswith(theirs.lstrip("0")))
+    return ours == theirs or (len(theirs) >= 7 and ours.endswith(theirs))
 
 
 def digits(address: str) -> str:
-    return address.removeprefix("+")
+    """An address without what stands in front of its country code, or of the number itself."""
+    return address.removeprefix("+").lstrip("0")
 
 
 def _loose(message_id: str) -> str:

@@ -38,20 +38,33 @@ class Unmatched:
             dropped.append(self._remove(next(iter(self._receipts))))
         return dropped
 
-    def take_by_id(self, canonical_id: str, e164: str) -> list[UnmatchedReceipt]:
-        """Claim the receipts with this id, in its canonical spelling, about this number."""
+    def take_by_id(self, canonical_id: str, e164: str, *, since: Milliseconds) -> list[UnmatchedReceipt]:
+        """Claim the receipts with this id, in its canonical spelling, about this number.
+
+        Not those from before the submit: carriers reuse ids, and receipts of nobody wait here for long.
+        """
         numbers = self._by_id.get(canonical_id)
         if numbers is None:
             return []
-        wanted = [number for number in numbers if same_number(e164, self._receipts[number].source)]
+        receipts = [(number, self._receipts[number]) for number in numbers]
+        wanted = [n for n, receipt in receipts if receipt.at >= since and same_number(e164, receipt.source)]
         return [self._remove(number) for number in wanted]
 
-    def take_for_doubt(self, record: Record, reference: int, *, only: bool) -> list[UnmatchedReceipt]:
-        """Claim the receipt that must be of an attempt without an id: by its reference, or, if it can be no other's."""
-        for receipt_number in self._about(record.message.to):
-            receipt = self._receipts[receipt_number]
-            if (receipt.reference and receipt.reference == reference) or (only and not receipt.reference):
-                return [self._remove(receipt_number)]
+    def take_for_doubt(
+        self, record: Record, reference: int, *, since: Milliseconds, source: str | None
+    ) -> list[UnmatchedReceipt]:
+        """Claim the receipt that must be of an attempt without an id, submitted at `since`.
+
+        By its reference; or, with the source that the message left with, if it can be no other's.
+        """
+        for number in self._about(record.message.to):
+            receipt = self._receipts[number]
+            if receipt.reference:
+                is_it = receipt.reference == reference
+            else:
+                is_it = source is not None and digits(receipt.destination) == digits(source)
+            if is_it and receipt.at >= since:
+                return [self._remove(number)]
         return []
 
     def take_older_than(self, at: Milliseconds) -> list[UnmatchedReceipt]:
