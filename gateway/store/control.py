@@ -60,6 +60,10 @@ class Control:
     def drop_receipts(self, receipts: bytes) -> None:
         self._write(_DROP_RECEIPTS, (receipts,))
 
+    def add_stragglers(self, attempts: Iterable[tuple[str, str, int]]) -> None:
+        """Note attempts (id given by the carrier, carrier, message) that no index will have."""
+        self._write("INSERT OR IGNORE INTO straggler VALUES (?, ?, ?)", *attempts)
+
     def close(self) -> None:
         self._checkpointer.retire(self._path, self._connection)
 

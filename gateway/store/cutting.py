@@ -47,6 +47,7 @@ class _ForFile(msgspec.Struct):
             appended_count=len(self.appended),
             changed=encode_changed(self.changed, lanes) if self.changed else b"",
             changed_count=len(self.changed),
+            first_changed=min([record.message.id for record in self.changed], default=MessageId(0)),
             inbound=encode_list(self.inbound) if self.inbound else b"",
             latest=self._latest(),
         )
@@ -94,7 +95,7 @@ class Cutter:
         self._last_id = last_id
         self._saved_lanes = len(self._lanes.numbers)
 
-    def cut(self, taken: Taken) -> Cut:
+    def cut(self, taken: Taken, *, indexed_through: MessageId) -> Cut:
         """Encode everything as it is now. Raises UnicodeEncodeError for what is no text (a lone surrogate)."""
         catalog = self._catalog
         new_file = self._new_file(taken)
@@ -118,6 +119,7 @@ class Cutter:
             kept_receipts=encode_list(taken.kept.values) if taken.kept else b"",
             dropped_receipts=encode_list(taken.dropped.values) if taken.dropped else b"",
             perhaps_closed=tuple(self._perhaps_closed(content, live)),
+            indexed_through=indexed_through,
         )
         return Cut(batch, taken, waits, len(self._lanes.numbers))
 

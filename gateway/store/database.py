@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlcipher3 import dbapi2
 
-from gateway.store.api import StoreDamagedError, StoreError, StoreUnavailableError
+from gateway.store.api import StoreDamagedError, StoreUnavailableError
 from gateway.store.schema import APPLICATION_ID
 
 Connection = Any  # of dbapi2, which has no types
@@ -38,24 +38,24 @@ def open_for_writing(path: Path, steps: Sequence[Sequence[str]]) -> Connection:
 
 
 def open_for_reading(path: Path) -> Connection:
-    """Open a file that is there already; this connection can change nothing. Raises StoreError."""
-    with naming(path):
-        connection = dbapi2.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        connection.execute(f"PRAGMA cache_size={_READER_CACHE_KIBIBYTES}")
+    """Open a file that is there already, to change nothing. Raises what SQLite raises: see `naming`."""
+    connection = dbapi2.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection.execute(f"PRAGMA cache_size={_READER_CACHE_KIBIBYTES}")
     return connection
 
 
+_RESTORE: Final = "bring it back from a backup, or put an empty file in its place to give up what it held"
+
+
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Raise what SQLite says about a file as a StoreError that names it."""
+def naming(path: Path, *, remedy: str = _RESTORE) -> Iterator[None]:
+    """Raise what SQLite says about a file as a StoreError that names it, and what to do when it is damaged."""
     try:
         yield
     except dbapi2.OperationalError as error:
         raise StoreUnavailableError(f"{path}: {error}") from error
     except dbapi2.DatabaseError as error:
-        raise StoreDamagedError(
-            f"{path}: {error}: bring it back from a backup, or put an empty file in its place to give up what it held"
-        ) from error
+        raise StoreDamagedError(f"{path}: {error}: {remedy}") from error
 
 
 def run_in_transaction(connection: Connection, work: Callable[[], None]) -> None:
@@ -98,14 +98,3 @@ def _bring_up_to_date(connection: Connection, path: Path, steps: Sequence[Sequen
             connection.execute(f"PRAGMA user_version={number}")
 
         run_in_transaction(connection, step)
-
-
-__all__ = [
-    "Connection",
-    "StoreError",
-    "naming",
-    "open_for_reading",
-    "open_for_writing",
-    "run_in_transaction",
-    "sync_directory",
-]

@@ -1,7 +1,7 @@
 """The data files: each holds the messages from its first id up to the next file's."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +33,17 @@ def data_files_in(directory: Path) -> list[DataFile]:
         if digits.isdecimal() and path == data_file(directory, MessageId(int(digits))).path:
             found.append(DataFile(MessageId(int(digits)), path))
     return sorted(found)
+
+
+def files_between(files: Sequence[DataFile], above: MessageId, through: MessageId | None) -> Sequence[DataFile]:
+    """Of files in order, those that may hold ids above one and through another; None: all that follow."""
+    first = max(0, bisect_right(files, above + 1, key=_first_id) - 1)
+    last = len(files) if through is None else bisect_right(files, through, key=_first_id)
+    return files[first:last]
+
+
+def _first_id(file: DataFile) -> MessageId:
+    return file.first_id
 
 
 class Catalog:

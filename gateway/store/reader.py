@@ -8,14 +8,13 @@ from typing import Any, Final
 from gateway.message import MessageId, Milliseconds, Record, Status
 from gateway.store.api import InboundMessage
 from gateway.store.database import Connection, naming, open_for_reading
-from gateway.store.files import DataFile
+from gateway.store.files import DataFile, files_between
+from gateway.store.indexes import LAST_ID, REBUILD
 from gateway.store.matching import AWAITING_RECEIPT, UNSETTLED
-from gateway.store.rows import Lanes, decode_inbound, decode_record
+from gateway.store.rows import Lanes, decode_inbound, decode_record, encode_text
 from gateway.store.schema import FIRST_NOT_YET_SENT, PATHS, STATUS_CODES
 
 RECORD: Final = "SELECT id, lane, body, state FROM message"
-LAST_ID: Final = MessageId((1 << 63) - 1)
-
 _OPEN_RANGE: Final = f"{RECORD} WHERE lane > 0 AND lane = ? AND id > ? AND id < ?"
 _EXPIRED: Final = f"{RECORD} WHERE lane > 0 AND lane >= {FIRST_NOT_YET_SENT} AND expires_at <= ? LIMIT ?"
 _CLIENT_REFS: Final = f"""
@@ -50,12 +49,11 @@ class Reader:
         rows = self.rows(file.path, statement, arguments)
         return [decode_record(lane, body, state, lanes) for _, lane, body, state in rows]
 
-    def read(self, file: DataFile, message_ids: Iterable[MessageId]) -> list[Record]:
-        """The records with these ids, in their order, as far as they are there."""
-        found = []
-        for message_id in message_ids:
-            found += self.records(file, f"{RECORD} WHERE id = ?", (message_id,))
-        return found
+    def read(self, files: Sequence[DataFile], message_id: MessageId) -> Record | None:
+        """The record with this id, if it is in one of `files`, which are given oldest first."""
+        holding = files_between(files, MessageId(message_id - 1), message_id)
+        found = self.records(holding[-1], f"{RECORD} WHERE id = ?", (message_id,)) if holding else []
+        return found[0] if found else None
 
     def queued(self, files: Iterable[DataFile], lane: int, *, after: MessageId, limit: int) -> list[Record]:
         return self._open_ones(files, (lane,), after=after, before=LAST_ID, limit=limit)
@@ -94,6 +92,27 @@ class Reader:
                     decode_inbound(body) for (body,) in self.rows(file.path, statement, (after, limit - len(found)))
                 ]
         return found
+
+    def look_up(
+        self, index: Path, field: str, text: str, *, above: MessageId, below: MessageId, limit: int
+    ) -> list[MessageId]:
+        """The newest messages between two ids that an index has under a text."""
+        statement = f'SELECT id FROM "{field}" WHERE key = ? ->> 0 AND id > ? AND id < ? ORDER BY id DESC LIMIT ?'  # noqa: S608
+        with naming(index, remedy=REBUILD):
+            rows = self._connection(index).execute(statement, (encode_text([text]), above, below, limit))
+            return [MessageId(message_id) for (message_id,) in rows]
+
+    def look_up_attempts(
+        self, path: Path, table: str, carrier: str, carrier_message_ids: Sequence[str]
+    ) -> list[MessageId]:
+        """The messages that an index, or `control.db`, has under a carrier and one of its ids."""
+        statement = f"""
+            SELECT id FROM {table}
+            WHERE carrier_message_id IN (SELECT value FROM json_each(?)) AND carrier = ? ->> 0
+        """  # noqa: S608
+        with naming(path, remedy=REBUILD):
+            arguments = (encode_text(carrier_message_ids), encode_text([carrier]))
+            return [MessageId(message_id) for (message_id,) in self._connection(path).execute(statement, arguments)]
 
     def _open_ones(
         self, files: Iterable[DataFile], codes: Sequence[int], *, after: MessageId, before: MessageId, limit: int

@@ -82,6 +82,11 @@ def encode_list(values: Sequence[object]) -> bytes:
     return _ENCODER.encode(values)
 
 
+def encode_text(texts: Sequence[str]) -> str:
+    """Texts as a JSON array, for statements that compare them with what came out of one."""
+    return _ENCODER.encode(texts).decode()
+
+
 def decode_record(lane: int, body: str, state: str | None, lanes: Lanes) -> Record:
     """One row of `message`."""
     stored = _BODY.decode(body)

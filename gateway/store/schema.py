@@ -53,6 +53,13 @@ STEPS: Final[tuple[Step, ...]] = (
             # is_open: some of its messages may not be final. Cleared after the last one ended, never before.
             "CREATE TABLE data_file (first_id INTEGER PRIMARY KEY, is_open INTEGER NOT NULL)",
             "CREATE TABLE receipt (number INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE)",
+            # Attempts that were given their id when the index of their message was built already, or being built.
+            """
+            CREATE TABLE straggler (
+                carrier_message_id TEXT NOT NULL, carrier TEXT NOT NULL, id INTEGER NOT NULL,
+                PRIMARY KEY (carrier_message_id, carrier, id)
+            ) WITHOUT ROWID
+            """,
         ),
         data=(
             """

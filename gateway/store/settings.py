@@ -10,6 +10,8 @@ LIMITS: Final[Mapping[str, tuple[float, float]]] = {
     "file_seconds": (1, 2_678_400),
     "file_messages": (1, 100_000_000),
     "index_messages": (1, 10_000_000),
+    "index_tail_messages": (1, 100_000_000),
+    "index_check_seconds": (0.001, 3_600.0),
     "late_change_seconds": (0.0, 10.0),
     "disk_reserve_bytes": (0, 1 << 50),
     "batch_messages": (1, 20_000),
@@ -30,6 +32,8 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     file_seconds: int = 3_600  # a data file takes the messages of this time,
     file_messages: int = 5_000_000  # and no more than these
     index_messages: int = 500_000  # messages in one index file
+    index_tail_messages: int = 2_000_000  # so many without an index, and one is built though some still wait to be sent
+    index_check_seconds: float = 5.0  # how often it is looked whether an index can be built
     late_change_seconds: float = 0.25  # changes to older files are gathered for this long before they are written
     disk_reserve_bytes: int = 512 << 20  # nothing is accepted while less is free, so that outcomes still find room
     batch_messages: int = 2_000  # messages and changes in one transaction; more are cut into several

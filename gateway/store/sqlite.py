@@ -27,13 +27,15 @@ from gateway.store.api import (
 )
 from gateway.store.checkpoints import Checkpointer
 from gateway.store.cutting import Cut, Cutter, Taken
-from gateway.store.files import Catalog
-from gateway.store.matching import UNSETTLED
+from gateway.store.files import Catalog, files_between
+from gateway.store.indexes import LAST_ID, Indexes
+from gateway.store.indexing import Indexing
+from gateway.store.matching import UNSETTLED, has_attempt
 from gateway.store.pending import ChunkQueue, Gathered
-from gateway.store.reader import LAST_ID, Reader
+from gateway.store.reader import Reader
 from gateway.store.rows import Lanes
 from gateway.store.schema import STEPS, Step
-from gateway.store.search import find, find_attempts
+from gateway.store.search import Search, scan_attempts
 from gateway.store.settings import StoreSettings
 from gateway.store.startup import Found, Layout, lock_directory, open_control, survey
 from gateway.store.writer import Report, Writer
@@ -55,6 +57,7 @@ class SqliteStore:
         self._steps = steps
         self._layout = Layout(Path(settings.path))
         self._catalog = Catalog()
+        self._indexes = Indexes()
         self._lanes = Lanes()
         self._cutter = Cutter(self._layout, settings, self._catalog, self._lanes)
         self._failure: StoreError | None = None
@@ -89,6 +92,10 @@ class SqliteStore:
             self._lanes.add(number, name)
         for file, is_open in found.files:
             self._catalog.add(file, is_open=is_open)
+        self._indexes.add(found.indexed)
+        self._indexing = Indexing(
+            self._layout.index, self._settings, self._catalog, self._indexes, await_batch=self._await_batch
+        )
         self._cutter.start(live_messages=found.live_messages, last_id=found.last_id)
         self._is_open = True
         waiting = {self._lanes.name(number): count for number, count in found.waiting.items()}
@@ -103,13 +110,11 @@ class SqliteStore:
         if self._next_cut is not None:
             self._next_cut.cancel()
         self._late_is_due = True
+        await self._indexing.stop()
         while self._under_way is not None or self._has_work():
             if self._under_way is None:
                 self._cut()
-            elif not self._under_way.done():
-                await asyncio.wait([self._under_way])
-            else:
-                await asyncio.sleep(0)
+            await self._await_batch()
         await self._loop.run_in_executor(self._reader_thread, self._reader.close)
         await self._loop.run_in_executor(self._writer_thread, self._close_files)
         self._reader_thread.shutdown()
@@ -118,6 +123,11 @@ class SqliteStore:
     @property
     def failure(self) -> StoreError | None:
         return self._failure
+
+    @property
+    def index_failure(self) -> StoreError | None:
+        """Why the last index file could not be built; searches are slower, and no less exact. None when all is well."""
+        return self._indexing.failure
 
     # Writing.
 
@@ -162,17 +172,16 @@ class SqliteStore:
     # Reading.
 
     async def read(self, message_id: MessageId) -> Record | None:
-        file = self._catalog.holding(message_id) if message_id <= LAST_ID else None
-        if file is None:
+        if message_id > LAST_ID:
             return None
-        found = await self._ask(self._reader.read, file, [message_id])
-        return found[0] if found else None
+        return await self._ask(self._reader.read, self._catalog.files, message_id)
 
     async def find(self, query: Query) -> Page:
         files = self._catalog.from_id(first_id_at(query.since))
         if query.status in UNSETTLED or query.status is Status.QUEUED:
             files = self._catalog.open_files()
-        return await self._ask(find, self._reader, files[::-1], query, budget=self._settings.search_messages)
+        search = Search(self._reader, files, query, budget=self._settings.search_messages)
+        return await self._ask(search.run, self._indexes.regions)
 
     async def queued(self, lane: str, *, after: MessageId, limit: int) -> list[Record]:
         number = self._lanes.numbers.get(lane)
@@ -195,15 +204,28 @@ class SqliteStore:
         return await self._ask(self._reader.expired, self._catalog.open_files(), now=now, limit=limit)
 
     async def find_attempts(self, carrier: str, carrier_message_ids: Sequence[str]) -> list[Record]:
-        found: list[Record] = []
-        for file in reversed(self._catalog.files) if carrier_message_ids else ():
-            below: MessageId | None = LAST_ID
-            while below is not None:
-                records, below = await self._ask(
-                    find_attempts, self._reader, file, carrier, carrier_message_ids, below=below, budget=_STRETCH
-                )
-                found += records
-        return found
+        files, regions, wanted = self._catalog.files, self._indexes.regions, frozenset(carrier_message_ids)
+        if not wanted:
+            return []
+        look_up, control = self._reader.look_up_attempts, self._layout.control
+        named = set(await self._ask(look_up, control, "straggler", carrier, carrier_message_ids))
+        found: dict[MessageId, Record] = {}
+        for region in regions:
+            if region.index is not None:
+                named.update(await self._ask(look_up, region.index, "attempt", carrier, carrier_message_ids))
+                continue
+            for file in files_between(files, region.above, region.through):
+                above: MessageId | None = region.above
+                while above is not None:
+                    records, above = await self._ask(
+                        scan_attempts, self._reader, file, carrier, carrier_message_ids, above=above, budget=_STRETCH
+                    )
+                    found |= {record.id: record for record in records}
+        for message_id in named - found.keys():
+            record = await self._ask(self._reader.read, files, message_id)
+            if record is not None and has_attempt(record, carrier, wanted):
+                found[message_id] = record
+        return sorted(found.values(), key=lambda record: record.id, reverse=True)
 
     async def client_refs(self, *, since: Milliseconds) -> AsyncIterator[list[tuple[str, str, MessageId]]]:
         first_id = first_id_at(since)
@@ -269,7 +291,7 @@ class SqliteStore:
         if not taken:
             return
         try:
-            cut = self._cutter.cut(taken)
+            cut = self._cutter.cut(taken, indexed_through=self._indexing.announced_through)
         except UnicodeEncodeError as error:  # who hands over what is no text must not stop the others for ever
             for commit in taken.commits():
                 commit.set_exception(StoreUnavailableError(f"cannot be written: {error}"))
@@ -288,6 +310,7 @@ class SqliteStore:
             raise bug
         report = under_way.result()
         self._cutter.learn(cut, report)
+        self._indexing.appended(sum(writes.appended_count for writes in cut.batch.files))
         self._note_failure(cut, report)
         for commit in cut.taken.commits():
             error = cut.error_of(commit, report)
@@ -320,6 +343,11 @@ class SqliteStore:
             self._failure = report.files[live.first_id]
         elif len(report.files) < len(cut.batch.files) or not cut.batch.files:
             self._failure = None
+
+    async def _await_batch(self) -> None:
+        """Return when the batch under way is written, and all who wait for it were told: `_written` is called first."""
+        if self._under_way is not None:
+            await asyncio.wait([self._under_way])
 
     async def _ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Have the reader's thread answer."""

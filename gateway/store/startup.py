@@ -14,6 +14,7 @@ from gateway.store.checkpoints import Checkpointer
 from gateway.store.control import Control
 from gateway.store.database import Connection, naming, open_for_writing, sync_directory
 from gateway.store.files import DataFile, data_file, data_files_in
+from gateway.store.indexes import Region, take_stock
 from gateway.store.schema import FIRST_LANE, Step
 from gateway.store.writer import Writer
 
@@ -26,11 +27,13 @@ class Layout:
         self.lock = directory / "lock"
         self.control = directory / "control.db"
         self.data = directory / "data"
+        self.index = directory / "index"
 
 
 class Found(msgspec.Struct):
     """What the files hold at a start."""
 
+    indexed: list[Region]
     files: list[tuple[DataFile, bool]]  # oldest first; whether it may have open messages
     lanes: list[tuple[int, str]]
     receipts: tuple[UnmatchedReceipt, ...]
@@ -45,6 +48,7 @@ def lock_directory(layout: Layout) -> int:
     try:
         layout.directory.mkdir(exist_ok=True)
         layout.data.mkdir(exist_ok=True)
+        layout.index.mkdir(exist_ok=True)
         descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreUnavailableError(
@@ -75,7 +79,7 @@ def open_control(layout: Layout, steps: Sequence[Step], checkpointer: Checkpoint
 
 def survey(layout: Layout, control: Control, writer: Writer) -> Found:
     """Read the newest file and those with open messages: what is the last, and what waits. Raises StoreError."""
-    found = Found(_files(layout, control), control.lanes(), control.receipts())
+    found = Found(take_stock(layout.index), _files(layout, control), control.lanes(), control.receipts())
     found.last_time = max((receipt.at for receipt in found.receipts), default=0)
     for place, (file, is_open) in reversed(list(enumerate(found.files))):
         is_newest = place == len(found.files) - 1

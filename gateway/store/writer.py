@@ -33,6 +33,20 @@ UPDATE_MESSAGES: Final = """
     FROM (SELECT value ->> 0 AS id, value ->> 1 AS lane, value -> 2 AS state FROM json_each(CAST(? AS TEXT))) AS changed
     WHERE message.id = changed.id
 """
+# Attempts that this change is the first to tell of, of messages whose index is built already or being built.
+_NEW_ATTEMPTS: Final = """
+    WITH changed AS (
+        SELECT value ->> 0 AS id, value -> 2 AS state FROM json_each(CAST(? AS TEXT)) WHERE value ->> 0 <= ?
+    )
+    SELECT attempt.value ->> 3, attempt.value ->> 0, changed.id
+    FROM changed, json_each(changed.state, '$[1]') AS part, json_each(part.value, '$[1]') AS attempt
+    WHERE attempt.value ->> 3 <> ''
+    EXCEPT
+    SELECT attempt.value ->> 3, attempt.value ->> 0, message.id
+    FROM changed JOIN message ON message.id = changed.id,
+        json_each(coalesce(message.state, message.body -> '$[2]'), '$[1]') AS part,
+        json_each(part.value, '$[1]') AS attempt
+"""
 _INSERT_INBOUND: Final = "INSERT INTO inbound SELECT value ->> 0, value FROM json_each(CAST(? AS TEXT))"
 _UPDATE_TALLY: Final = "UPDATE tally SET messages = messages + ?, latest = max(latest, ?)"
 _COUNT_FAILURE: Final = "UPDATE tally SET failures = failures + 1"
@@ -47,6 +61,7 @@ class FileWrites(msgspec.Struct, frozen=True):
     appended_count: int
     changed: bytes
     changed_count: int
+    first_changed: MessageId  # the lowest id among them
     inbound: bytes
     latest: Milliseconds  # the latest time that any of it tells of
 
@@ -60,6 +75,7 @@ class Batch(msgspec.Struct, frozen=True):
     kept_receipts: bytes = b""
     dropped_receipts: bytes = b""
     perhaps_closed: tuple[DataFile, ...] = ()  # files that may have no open message left after this
+    indexed_through: MessageId = MessageId(0)  # up to here, new attempts must be noted: no index will have them
 
 
 class Report(msgspec.Struct):
@@ -94,6 +110,7 @@ class Writer:
             return report
         for writes in batch.files:
             try:
+                self._note_stragglers(writes, batch.indexed_through)
                 self._write_file(writes)
             except StoreError as error:
                 report.files[writes.file.first_id] = error
@@ -144,6 +161,15 @@ class Writer:
             if connection is not None:
                 self._checkpointer.retire(file.path, connection)
             raise
+
+    def _note_stragglers(self, writes: FileWrites, indexed_through: MessageId) -> None:
+        """Before they are committed: one too many does no harm, one too few loses a receipt."""
+        if writes.changed_count and writes.first_changed <= indexed_through:
+            with naming(writes.file.path):
+                connection = self.connection(writes.file)
+                attempts = connection.execute(_NEW_ATTEMPTS, (writes.changed, indexed_through)).fetchall()
+            if attempts:
+                self._control.add_stragglers(attempts)
 
     def _write_file(self, writes: FileWrites) -> None:
         path = writes.file.path

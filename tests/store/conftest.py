@@ -100,17 +100,21 @@ class Shelf:
 
 
 def make_shelf(backend: str, directory: Path) -> Shelf:
-    """A store of one kind: in memory; on disk with everything in one file; on disk with two messages a file."""
+    """A store of one kind: in memory; on disk in one file; with two messages a file; with an index for every three."""
     if backend == "memory":
         kept = MemoryStore()
         return Shelf(lambda: kept)
     settings = StoreSettings(path=str(directory / "store"), late_change_seconds=0.001, disk_reserve_bytes=0)
     if backend == "tiny files":
         settings = msgspec.structs.replace(settings, file_messages=2, batch_messages=3, open_files=3, search_messages=7)
+    if backend == "tiny indexes":
+        settings = msgspec.structs.replace(
+            settings, file_messages=4, index_messages=3, index_tail_messages=5, index_check_seconds=0.001
+        )
     return Shelf(lambda: SqliteStore(settings))
 
 
-BACKENDS = ("memory", "one file", "tiny files")
+BACKENDS = ("memory", "one file", "tiny files", "tiny indexes")
 
 
 @pytest.fixture

@@ -109,8 +109,16 @@ def plain(tmp_path: Path) -> StoreSettings:
 
 async def test_whatever_was_reported_is_there_after_every_kill(plain, start_worker):
     settings = msgspec.structs.replace(
-        plain, file_messages=60, open_files=3, checkpoint_seconds=0.05, batch_messages=40
+        plain,
+        file_messages=60,
+        open_files=3,
+        checkpoint_seconds=0.05,
+        batch_messages=40,
+        index_messages=25,
+        index_tail_messages=50,
+        index_check_seconds=0.01,
     )
+    index_directory = Path(plain.path) / "index"
     steps: dict[str, int] = {}
     kept: set[str] = set()
     for seed in range(3):
@@ -134,6 +142,9 @@ async def test_whatever_was_reported_is_there_after_every_kill(plain, start_work
             found = await everything(store)
             lost = [key for key, step in steps.items() if PATH.index(found[MessageId(int(key))].status) < step]
             assert lost == []
+            submitted = [int(key) for key, step in steps.items() if PATH[step] in (Status.SUBMITTED, Status.DELIVERED)]
+            matched = await store.find_attempts("a", [f"id-{message_id}" for message_id in submitted])
+            assert {record.id for record in matched} >= set(submitted)
             inbound = await store.inbound(after=MessageId(0), limit=10_000)
             assert kept <= {one.text for one in inbound} | {one.carrier_message_id for one in recovered.receipts}
             assert recovered.last_id >= max(found)
@@ -144,6 +155,7 @@ async def test_whatever_was_reported_is_there_after_every_kill(plain, start_work
                 key for key, record in found.items() if record.status in (Status.SENDING, Status.SUBMITTED)
             )
     assert len(steps) > 300
+    assert len(sorted(index_directory.iterdir())) > 3
 
 
 async def test_nothing_is_acknowledged_while_syncs_fail_and_service_comes_back(

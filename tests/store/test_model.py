@@ -108,7 +108,7 @@ class Model:
             query = msgspec.structs.replace(query, before=page.cursor)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps, query=queries)
 def test_a_store_has_what_a_list_would_have(backend, shelves, sample_sources, steps, query):
     async def run() -> None:

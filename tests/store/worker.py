@@ -12,7 +12,18 @@ import sys
 
 import msgspec
 
-from gateway.message import Entry, IdSource, Message, MessageId, Record, Status, new_record
+from gateway.message import (
+    Attempt,
+    Entry,
+    IdSource,
+    Message,
+    MessageId,
+    Part,
+    PartStatus,
+    Record,
+    Status,
+    new_record,
+)
 from gateway.store.api import InboundMessage, StoreUnavailableError, UnmatchedReceipt
 from gateway.store.settings import StoreSettings
 from gateway.store.sqlite import SqliteStore
@@ -48,6 +59,8 @@ class Worker:
     async def update(self, change: tuple[MessageId, str]) -> bool:
         record = self.records[change[0]]
         self._enter(record, Status(change[1]))
+        if record.status is Status.SUBMITTED:
+            record.set_part(0, Part(PartStatus.SUBMITTED, (Attempt("a", "a-1", self.now, f"id-{record.id}", 0),)))
         await self.store.update(record)
         return True
 

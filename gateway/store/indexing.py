@@ -1,0 +1,103 @@
+"""When index files are built: beside the traffic, one after the other, as soon as what they are about has come to rest.
+
+The order that keeps receipts findable: from the moment `announced_through` rises, the writer notes every new attempt of
+the messages through it as a straggler; the batch that was cut before is awaited; only then are rows read for the index.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from gateway.store.api import StoreError
+from gateway.store.building import Builder, lower_priority
+from gateway.store.files import Catalog
+from gateway.store.indexes import Indexes, Region
+from gateway.store.settings import StoreSettings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Indexing:
+    """Builds index files. Belongs to the loop; the work is done in a thread of its own."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: StoreSettings,
+        catalog: Catalog,
+        indexes: Indexes,
+        *,
+        await_batch: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._indexes = indexes
+        self._await_batch = await_batch
+        self._builder = Builder(directory)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-index", initializer=lower_priority)
+        self._unindexed: int | None = None  # messages without an index, perhaps somewhat fewer; None: not counted yet
+        self._task = asyncio.create_task(self._run(), name="store-index")
+        self.announced_through = indexes.through
+        self.failure: StoreError | None = None  # why the last index could not be built
+
+    def appended(self, count: int) -> None:
+        """So many messages were committed."""
+        if self._unindexed is not None:
+            self._unindexed += count
+
+    async def stop(self) -> None:
+        """Give up the index that is being built."""
+        self._builder.stop()
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.index_check_seconds)
+            try:
+                while await self._build_next():
+                    pass
+                self.failure = None
+            except (StoreError, OSError) as error:
+                self.failure = error if isinstance(error, StoreError) else StoreError(str(error))
+
+    async def _build_next(self) -> bool:
+        """Build the next index if there is one to build."""
+        holes = self._indexes.holes()
+        region = holes[0] if holes else await self._next_region()
+        if region is None:
+            return False
+        self.announced_through = max(self.announced_through, region.through)
+        await self._await_batch()
+        built = await self._ask(self._builder.build, self._catalog.files, region)
+        self._indexes.add([built])
+        if not holes and self._unindexed is not None:
+            self._unindexed -= self._settings.index_messages
+        return True
+
+    async def _next_region(self) -> Region | None:
+        """The next messages to index, if there are enough, and they are at rest or have waited too long for it."""
+        files, through = self._catalog.files, self._indexes.through
+        if self._unindexed is None:
+            self._unindexed = 0
+            self._unindexed += await self._ask(self._builder.count_above, files, through)
+        wanted = self._settings.index_messages
+        if self._unindexed < wanted:
+            return None
+        last = await self._ask(self._builder.nth_above, files, through, wanted)
+        if last is None:
+            self._unindexed = None  # counted twice, as they came while others were counted
+            return None
+        region = Region(through, last)
+        if self._unindexed < self._settings.index_tail_messages and await self._ask(self._builder.moves, files, region):
+            return None
+        return region
+
+    async def _ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, partial(work, *args, **kwargs))
