@@ -1,4 +1,8 @@
-"""What the simulator knows of a message that it accepted, and of what is on its way to a client."""
+"""What the simulator knows of a message that it accepted, and of what is on its way to a client.
+
+None of it is the garbage collector's: there are hundreds of thousands, and they make no cycles that last. A delivery
+and its bind know each other only until the bind's session hands back what it has in flight.
+"""
 
 import msgspec
 
@@ -26,7 +30,7 @@ class Message(msgspec.Struct, gc=False):
         return self.final_state if at >= self.final_at else MessageState.ENROUTE
 
 
-class Delivery(msgspec.Struct):
+class Delivery(msgspec.Struct, gc=False):
     """One deliver_sm that a client of account `system_id` is to take: a receipt of `message`, or an inbound message.
 
     `body` and `stat`, what it says, of a receipt are made when it is first sent. `bind` is the one that it should go to
@@ -51,7 +55,7 @@ class Delivery(msgspec.Struct):
         return self.message.id if self.message is not None else ""
 
 
-class Reply(msgspec.Struct):
+class Reply(msgspec.Struct, gc=False):
     """The answer to a submit_sm; with `garbage` octets that are no PDU follow it."""
 
     bind: Bind

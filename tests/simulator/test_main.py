@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.smpp import SessionBroken, Unbind
 from simulator.__main__ import main
-from tests.simulator.clients import bound, id_of
+from tests.simulator.clients import bound, id_of, submit_to
 
 READY = re.compile(r"simulator ready smpp=127\.0\.0\.1:(\d+) control=127\.0\.0\.1:(\d+)\n")
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,29 @@ async def test_it_says_where_it_is_serves_and_ends_cleanly(number: signal.Signal
 
     assert type(client.end).__name__ == "SessionClosed"
     assert (child.returncode, output, errors) == (0, b"", b"")
+
+
+async def test_it_misbehaves_on_its_own_loop_as_it_does_on_ours() -> None:
+    async with process("--port", "0", "--control-port", "0") as child:
+        assert child.stdout is not None
+        ready = READY.fullmatch((await child.stdout.readline()).decode())
+        assert ready is not None
+        errors = []
+        for suffix in ("0016", "0017"):
+            async with bound(int(ready[1])) as client:
+                client.connection.send(submit_to(f"861380000{suffix}"))
+                await client.until(lambda: client.end is not None)
+                assert isinstance(client.end, SessionBroken)
+                errors.append(type(client.end.error).__name__)
+        async with bound(int(ready[1])) as client:
+            client.connection.send(submit_to("8613800000014"))
+            client.connection.send(Unbind())
+            await client.until(lambda: client.end is not None)
+        child.terminate()
+        output, complaints = await child.communicate()
+
+    assert errors == ["ConnectionLost", "FramingError"]
+    assert (child.returncode, output, complaints) == (0, b"", b"")
 
 
 def test_a_wrong_setting_stops_the_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
