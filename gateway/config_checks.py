@@ -15,6 +15,7 @@ _KEY_BYTES: Final = 8  # shorter ones can be guessed
 
 def check_config(config: Config) -> None:
     """Raises ConfigError for the first fault."""
+    _check_host("http.listen", config.http.listen, config.http.host)
     _check_accounts(config.account)
     _check_carriers(config.carrier)
     carriers = {carrier.name for carrier in config.carrier}
@@ -71,6 +72,7 @@ def _check_carriers(carriers: Sequence[CarrierSettings]) -> None:
 
 
 def _check_bind(place: str, bind: BindSettings) -> None:
+    _check_host(f"{place}.host", bind.host, bind.host)
     for field in ("system_id", "password", "system_type"):  # C-Octet Strings: SMPP 3.4, section 3.1
         value = getattr(bind, field)
         if not value.isascii() or (value and not value.isprintable()):
@@ -79,6 +81,16 @@ def _check_bind(place: str, bind: BindSettings) -> None:
     _check_order(f"{place}.reconnect_longest_seconds", longest, "reconnect_first_seconds", first)
     if bind.tls_ca_file:
         _check_ca_file(f"{place}.tls_ca_file", bind)
+
+
+def _check_host(place: str, written: str, host: str) -> None:
+    try:
+        host.encode("idna")
+        valid = host.isprintable() and " " not in host
+    except UnicodeError:
+        valid = False
+    if not valid:
+        raise wrong(place, written, "must be a name or address of a host")
 
 
 def _check_ca_file(place: str, bind: BindSettings) -> None:

@@ -114,6 +114,17 @@ WRONG_VALUES = [
         'route[1].signatures = "阳": must be a signature without 【】 (a signature has 2 to 16 characters)',
     ),
     ("http/listen", "x" * 100, f'http.listen = "{"x" * 59}…: must be host:port, with an IPv6 address in brackets'),
+    (
+        "carrier/0/bind/0/host",
+        "a b",
+        'carrier[cmcc-a].bind[cmcc-a-1].host = "a b": must be a name or address of a host',
+    ),
+    (
+        "carrier/0/bind/0/host",
+        "a..b",
+        'carrier[cmcc-a].bind[cmcc-a-1].host = "a..b": must be a name or address of a host',
+    ),
+    ("http/listen", "a..b:80", 'http.listen = "a..b:80": must be a name or address of a host'),
     # what the parts check themselves
     ("http/listen", "8080", 'http.listen = "8080": must be host:port, with an IPv6 address in brackets'),
     ("http/max_messages", 0, "http.max_messages = 0: must be 1 to 10000"),
