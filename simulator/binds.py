@@ -30,6 +30,9 @@ class Link(Protocol):
     def inject(self, data: bytes) -> None:
         """Write octets that are no PDU of the session."""
 
+    def inject_and_reset(self, data: bytes) -> None:
+        """Write octets that are no whole PDU, and then reset the connection."""
+
     def reset(self) -> None:
         """Reset the connection as a crashed peer does."""
 

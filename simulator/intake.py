@@ -2,7 +2,7 @@
 
 from typing import Final, assert_never
 
-from gateway.smpp import CommandStatus, Pdu, SubmitSm, SubmitSmResp
+from gateway.smpp import CommandStatus, Pdu, SubmitSm, SubmitSmResp, encode
 from simulator.accounts import Account
 from simulator.agenda import Agenda
 from simulator.binds import Bind
@@ -16,6 +16,9 @@ from simulator.submits import Decisions, wants_intermediate, wants_receipt
 
 # What a client that reads it as a PDU finds: a length of 4 GiB.
 GARBAGE: Final = b"\xff" * 32
+
+# What makes of a sequence number another one that is not in use.
+_OTHER_SEQUENCE: Final = 0x4000_0000
 
 # How much later than its receipt an answer comes that is to come after it, also when they go over two connections.
 _AFTER_RECEIPT_SECONDS: Final = 0.05
@@ -106,6 +109,17 @@ class Intake:
             case Answer.RESET:
                 reply.bind.end()
                 reply.bind.link.reset()
+            case Answer.WRONG_SEQUENCE:
+                number = reply.request.sequence_number ^ _OTHER_SEQUENCE
+                answer = Pdu(CommandStatus.ESME_ROK, number, reply.response)
+                reply.bind.lose(reply.request, reply.response)
+                reply.bind.link.inject(encode(answer))
+                reply.bind.note(self._epoch_seconds + now, incoming=False, pdu=answer, phone=reply.phone)
+            case Answer.HALF:
+                answer = Pdu(CommandStatus.ESME_ROK, reply.request.sequence_number, reply.response)
+                data = encode(answer)
+                reply.bind.end()
+                reply.bind.link.inject_and_reset(data[: len(data) // 2])
             case Answer.LOST | Answer.IGNORED:
                 reply.bind.lose(reply.request, reply.response)
             case _:

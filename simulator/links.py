@@ -11,6 +11,9 @@ from gateway.smpp import Body, Pdu
 # With this option a close sends RST and forgets what was not sent: linger on, for 0 seconds. socket(7), SO_LINGER.
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
+# A loop may gather what is written and hand it to the socket an iteration later; a reset would forget it.
+_LEAVE_SECONDS: Final = 0.01
+
 
 class FaultyConnection(Connection):
     """A Connection whose transport can be reached past the session."""
@@ -35,9 +38,14 @@ class FaultyConnection(Connection):
         # The last answer that was owed is followed by that to an unbind.
         self._write_raw(data[int.from_bytes(data[:4], "big") :])
 
+    def inject_and_reset(self, data: bytes) -> None:
+        """Write `data` as it is, after what the session has to send, and reset the connection when it has left."""
+        self.inject(data)
+        self._loop.call_later(_LEAVE_SECONDS, self._reset)
+
     def reset(self) -> None:
         """Send what the session has to send, then reset the connection as a crashed peer does."""
-        self._loop.call_soon(self._reset)
+        self._loop.call_later(_LEAVE_SECONDS, self._reset)
 
     def pause_reading(self) -> None:
         """Leave what the peer writes in the socket."""

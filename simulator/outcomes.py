@@ -20,6 +20,8 @@ class Answer(Enum):
     LOST = "processed, and its answer lost"
     RESET = "processed, and the connection reset before the answer"
     GARBAGE = "answered, and octets that are no PDU after the answer"
+    WRONG_SEQUENCE = "processed, and answered under a sequence number that was never sent"
+    HALF = "processed, and the connection reset in the middle of the answer"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,8 @@ FAULTS: Final[Mapping[str, Mapping[str, object]]] = {
     "answer-lost": {"answer": Answer.LOST},
     "reset": {"answer": Answer.RESET},
     "garbage": {"answer": Answer.GARBAGE},
+    "wrong-sequence": {"answer": Answer.WRONG_SEQUENCE},
+    "half-answer": {"answer": Answer.HALF},
 }
 
 
@@ -83,7 +87,7 @@ def _once(meaning: str, outcome: Outcome) -> Special:
     return Special(meaning=meaning, first=outcome, then=DELIVERED)
 
 
-# By the last four digits. 0020 to 0099 are kept for later ones; until then they are delivered.
+# By the last four digits. 0023 to 0099 are kept for later ones; until then they are delivered.
 SPECIAL: Final[Mapping[str, Special]] = {
     "0000": _always("receipt DELIVRD at once", Outcome(delay_seconds=0.0)),
     "0001": _always("receipt UNDELIV, err 001", BY_STAT["UNDELIV"]),
@@ -110,6 +114,10 @@ SPECIAL: Final[Mapping[str, Special]] = {
     "0018": _always("the receipt spells the message id in another case, with leading zeros", Outcome(altered_id=True)),
     "0019": _always("the receipt comes on another bind of the account, when there is one", Outcome(other_bind=True)),
     "0020": _always("receipt DELIVRD 5 seconds after the submit", Outcome(delay_seconds=5.0)),
+    "0021": _once(
+        "the first is answered under a sequence number that was never sent", Outcome(answer=Answer.WRONG_SEQUENCE)
+    ),
+    "0022": _once("the connection is reset in the middle of the answer to the first", Outcome(answer=Answer.HALF)),
 }
 
 

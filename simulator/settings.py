@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from gateway.smpp import CommandStatus
 from simulator.checking import BrokenRule, SettingError, settings_from
 from simulator.distributions import Delay, Seconds, Uniform
 from simulator.outcomes import Chances
@@ -131,12 +132,23 @@ class Rate(Table, frozen=True):
     burst_seconds: Interval = 1.0
 
 
+class Binds(Table, frozen=True):
+    """`[binds]`: what a bind meets."""
+
+    refuse_with: str = ""
+
+    def __post_init__(self) -> None:
+        if self.refuse_with and self.refuse_with not in CommandStatus.__members__:
+            raise BrokenRule("refuse_with", "must be the name of a command_status, or nothing")
+
+
 class Scenario(Table, frozen=True):
     """How the simulator behaves: what can be changed while it runs."""
 
     receipts: Receipts = Receipts()
     response: Response = Response()
     rate: Rate = Rate()
+    binds: Binds = Binds()
     outcomes: Chances = Chances()
 
 

@@ -222,6 +222,8 @@ class Smsc:
             status = CommandStatus.ESME_RINVPASWD
         elif mode not in account.settings.modes or len(account.binds) >= account.settings.max_binds:
             status = CommandStatus.ESME_RBINDFAIL
+        elif self.scenario.binds.refuse_with:
+            status = CommandStatus[self.scenario.binds.refuse_with]
         else:
             status = CommandStatus.ESME_ROK
             bind.open(account.add(bind), body.system_id, mode)

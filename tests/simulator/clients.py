@@ -22,6 +22,7 @@ from gateway.smpp import (
     SessionBroken,
     SessionClosed,
     SessionSettings,
+    StrayResponse,
     SubmitSm,
     SubmitSmResp,
     parse_receipt,
@@ -44,6 +45,7 @@ class Client:
         self.connection: Connection
         self.answer = answer
         self.received: list[object] = []  # DeliverSm and ResponseReceived, as they came
+        self.stray: list[StrayResponse] = []
         self.end: SessionBroken | SessionClosed | None = None
         self._news = asyncio.Event()
 
@@ -57,6 +59,8 @@ class Client:
                         connection.respond(pdu, DeliverSmResp(), command_status=status)
                 case ResponseReceived():
                     self.received.append(event)
+                case StrayResponse():
+                    self.stray.append(event)
                 case SessionBroken() | SessionClosed():
                     self.end = event
         self._news.set()

@@ -29,7 +29,7 @@ SCENARIOS = CONFIG.parent / "scenarios"
         ("seed = 1.5", "seed = 1.5: must be a whole number, and is a number"),
         ("rate = 3", "rate = 3: must be a table, and is a whole number"),
         ("smpp.port = 1", "smpp.port = 1: unknown; known here are listen, window, overload, "),
-        ("speed = 1", "speed = 1: unknown; known here are receipts, response, rate, outcomes, seed, "),
+        ("speed = 1", "speed = 1: unknown; known here are receipts, response, rate, binds, outcomes, seed, "),
         ("smpp.listen = 'here'", "smpp.listen = 'here': must be host:port, with a port of 0 to 65535"),
         ("smpp.overload = 'panic'", "smpp.overload = 'panic': must be one of refuse, read-slower"),
         (
@@ -53,6 +53,7 @@ SCENARIOS = CONFIG.parent / "scenarios"
         ("account = []", "account = []: must have at least one entry"),
         ("[[account]]\n[[account]]", "account = [{},{}]: must have a system_id of its own in each entry"),
         ("outcomes.mix = { LOST = 0.1 }", "outcomes.mix.LOST = 0.1: unknown; known here are DELIVRD, "),
+        ("binds.refuse_with = 'no'", "binds.refuse_with = 'no': must be the name of a command_status, or nothing"),
         ("outcomes.mix = { UNDELIV = 2 }", "must be at most 1"),
         (
             "outcomes.mix = { UNDELIV = 0.6, EXPIRED = 0.5 }",
@@ -105,7 +106,7 @@ def test_a_scenario_changes_what_it_names_and_leaves_the_rest_as_at_the_start() 
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"smpp": {"window": 1}}, r"smpp = .*: unknown; known here are receipts, response, rate, outcomes"),
+        ({"smpp": {"window": 1}}, r"smpp = .*: unknown; known here are receipts, response, rate, binds, outcomes"),
         ({"rate": {"segments_per_second": -1}}, r"rate\.segments_per_second = -1: must be 0 or more"),
         ({"rate": 1}, r"rate = 1: must be a table, and is a whole number"),
         ([1], "the document: must be a table"),

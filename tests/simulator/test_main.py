@@ -55,10 +55,12 @@ async def test_it_misbehaves_on_its_own_loop_as_it_does_on_ours() -> None:
         ready = READY.fullmatch((await child.stdout.readline()).decode())
         assert ready is not None
         errors = []
-        for suffix in ("0016", "0017"):
+        for suffix in ("0016", "0017", "0022"):
             async with bound(int(ready[1])) as client:
+                client.connection.send(submit_to("8613800000006"))
                 client.connection.send(submit_to(f"861380000{suffix}"))
                 await client.until(lambda: client.end is not None)
+                assert client.responses[0].request == submit_to("8613800000006")
                 assert isinstance(client.end, SessionBroken)
                 errors.append(type(client.end.error).__name__)
         async with bound(int(ready[1])) as client:
@@ -68,7 +70,7 @@ async def test_it_misbehaves_on_its_own_loop_as_it_does_on_ours() -> None:
         child.terminate()
         output, complaints = await child.communicate()
 
-    assert errors == ["ConnectionLost", "FramingError"]
+    assert errors == ["ConnectionLost", "FramingError", "ConnectionLost"]
     assert (child.returncode, output, complaints) == (0, b"", b"")
 
 

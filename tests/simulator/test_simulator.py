@@ -90,6 +90,16 @@ async def test_an_account_has_its_modes_and_no_more_binds_than_its_own(start: St
     assert accepted.command_status == 0
 
 
+async def test_every_bind_is_refused_while_the_scenario_says_so(start: Start) -> None:
+    bind = BindTransceiver(system_id="gateway", password="secret")
+    async with start(binds={"refuse_with": "ESME_RSYSERR"}) as simulator, connected(simulator.port) as client:
+        refused = await client.ask(bind)
+        simulator.change(read_scenario({"binds": {"refuse_with": ""}}, simulator.settings))
+        accepted = await client.ask(bind)
+
+    assert (refused.command_status, accepted.command_status) == (CommandStatus.ESME_RSYSERR, 0)
+
+
 async def test_message_ids_are_unique_over_all_binds_of_an_account(simulator: Simulator) -> None:
     async with bound(simulator.port) as one, bound(simulator.port) as two:
         responses = [await client.submit(PHONE) for client in (one, two, one, two)]

@@ -10,11 +10,13 @@ from gateway.smpp import (
     CommandStatus,
     EsmClass,
     MessageState,
+    Pdu,
     ResponseReceived,
     SessionBroken,
     SessionClosed,
     SubmitSm,
     Unbind,
+    encode,
 )
 from simulator import Simulator
 from simulator.outcomes import SPECIAL
@@ -23,7 +25,7 @@ from tests.simulator.conftest import Start
 
 PREFIX = "861380000"
 
-TESTED = {f"{number:04d}" for number in range(21)}
+TESTED = {f"{number:04d}" for number in range(23)}
 
 
 def test_every_row_of_the_table_is_tested_here() -> None:
@@ -226,6 +228,41 @@ async def test_0020_is_delivered_five_seconds_later(simulator: Simulator) -> Non
 
     assert receipt.state is MessageState.DELIVERED
     assert 4.9 < elapsed_seconds < 9
+
+
+async def test_0021_is_answered_once_under_another_sequence_number(simulator: Simulator) -> None:
+    async with bound(simulator.port) as client:
+        await unanswered(client, "0021")
+        await client.until(lambda: len(client.stray) == 1)
+        await client.until(lambda: len(client.receipts) == 1)
+        await client.receipts_of(id_of(await client.submit(PREFIX + "0021")))
+
+    assert client.stray[0].command_status == 0
+
+
+async def test_0022_resets_the_connection_in_the_middle_of_the_first_answer(simulator: Simulator) -> None:
+    async with bound(simulator.port) as client:
+        client.connection.send(submit_to(PREFIX + "0022"))
+        await client.until(lambda: client.end is not None)
+        assert client.responses == []
+
+    async with bound(simulator.port) as client:
+        await client.until(lambda: len(client.receipts) == 1)
+        await client.receipts_of(id_of(await client.submit(PREFIX + "0022")))
+
+
+async def test_half_an_answer_is_half_an_answer(simulator: Simulator) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
+    writer.write(encode(Pdu(0, 1, BindTransceiver(system_id="gateway", password="secret"))))
+    length = int.from_bytes(await reader.readexactly(4), "big")
+    await reader.readexactly(length - 4)
+    writer.write(encode(Pdu(0, 2, submit_to(PREFIX + "0022"))))
+    half = await reader.readexactly(13)
+    with pytest.raises(ConnectionResetError):
+        await reader.readexactly(14)
+    writer.close()
+
+    assert half == b"\0\0\0\x1b\x80\0\0\x04\0\0\0\0\0"  # 13 of 27 octets
 
 
 async def test_other_messages_of_a_reset_connection_are_answered_before_it(simulator: Simulator) -> None:
