@@ -16,7 +16,7 @@ import pytest
 
 from gateway.__main__ import main
 from gateway.app import VERSION
-from tests.config_documents import Document, a_document, write
+from tests.config_documents import LEAST, Document, a_document, write
 
 READY = re.compile(r"gateway ready http=127\.0\.0\.1:[0-9]+\n")
 ROOT = Path(__file__).parents[1]
@@ -33,13 +33,15 @@ def a_runnable_document(directory: Path) -> Document:
 
 
 @contextlib.asynccontextmanager
-async def gateway(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[Process]:
+async def gateway(
+    *arguments: str | Path, directory: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Process]:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "gateway",
         *map(str, arguments),
-        cwd=ROOT,
+        cwd=directory,
         env={**os.environ, **(environment or {})},
         stdout=PIPE,
         stderr=PIPE,
@@ -142,6 +144,20 @@ async def test_it_says_when_it_is_ready_and_ends_in_order(number: signal.Signals
     assert "the gateway stops: it finishes what is under way" in events
 
 
+async def test_a_file_with_only_the_necessary_tables_runs(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    path = tmp_path / "gateway.toml"
+    path.write_text(LEAST.replace("127.0.0.1:8080", "127.0.0.1:0"), encoding="utf-8")
+
+    async with gateway("--config", path, directory=tmp_path) as child:
+        assert READY.fullmatch(await ready_line(child))
+        child.terminate()
+        await child.communicate()
+
+    assert child.returncode == 0
+    assert (tmp_path / "var" / "gateway" / "control.db").is_file()
+
+
 async def test_it_starts_again_on_the_same_store(tmp_path: Path) -> None:
     path = write(tmp_path, a_runnable_document(tmp_path))
 
@@ -212,8 +228,9 @@ async def test_a_damaged_store_stops_the_start_and_is_named(tmp_path: Path) -> N
 
 async def test_a_store_that_cannot_be_made_stops_the_start_and_is_named(tmp_path: Path) -> None:
     document = a_runnable_document(tmp_path)
-    document["store"]["path"] = str(tmp_path / "absent" / "store")
+    (tmp_path / "file").touch()
+    document["store"]["path"] = str(tmp_path / "file" / "store")
 
     line = await refusal("--config", write(tmp_path, document))
 
-    assert line.startswith(f"gateway: {tmp_path / 'absent' / 'store'}: No such file or directory")
+    assert line.startswith(f"gateway: {tmp_path / 'file' / 'store'}: Not a directory")
