@@ -37,7 +37,7 @@ _COPY_ATTEMPTS: Final = """
     INSERT INTO staging.attempt
     SELECT attempt.value ->> 3, attempt.value ->> 0, message.id
     FROM source.message AS message,
-        json_each(coalesce(message.state, message.body -> '$[2]'), '$[1]') AS part,
+        json_each(message.state, '$[1]') AS part,
         json_each(part.value, '$[1]') AS attempt
     WHERE message.id > ? AND message.id <= ? AND attempt.value ->> 3 <> ''
 """

@@ -8,7 +8,7 @@ from gateway.message import MessageId, Milliseconds, Record, time_of_id
 from gateway.store.api import Commit, InboundMessage, StoreError, UnmatchedReceipt
 from gateway.store.files import Catalog, DataFile, data_file
 from gateway.store.pending import Chunk, Gathered
-from gateway.store.rows import Lanes, encode_appended, encode_changed, encode_list
+from gateway.store.rows import Lanes, encode_appended, encode_changed, encode_list, is_untouched
 from gateway.store.settings import StoreSettings
 from gateway.store.startup import Layout
 from gateway.store.writer import Batch, FileWrites, Report
@@ -41,13 +41,11 @@ class _ForFile(msgspec.Struct):
     inbound: list[InboundMessage] = msgspec.field(default_factory=list)
 
     def encoded(self, file: DataFile, lanes: Lanes) -> FileWrites:
+        changed = self.changed + [record for record in self.appended if not is_untouched(record)]
         return FileWrites(
             file=file,
-            appended=encode_appended(self.appended, lanes) if self.appended else b"",
-            appended_count=len(self.appended),
-            changed=encode_changed(self.changed, lanes) if self.changed else b"",
-            changed_count=len(self.changed),
-            first_changed=min([record.message.id for record in self.changed], default=MessageId(0)),
+            appended=encode_appended(self.appended, lanes) if self.appended else None,
+            changed=encode_changed(changed, lanes) if changed else None,
             inbound=encode_list(self.inbound) if self.inbound else b"",
             latest=self._latest(),
         )
@@ -158,6 +156,9 @@ class Cutter:
         self, records: Mapping[MessageId, Record], content: dict[DataFile, _ForFile], live: DataFile
     ) -> set[MessageId]:
         """Put changed records to their files; returns the first ids of these."""
+        if min(records, default=live.first_id) >= live.first_id:  # nearly always
+            content[live].changed += records.values()
+            return {live.first_id}
         first_ids: set[MessageId] = set()
         for message_id, record in records.items():
             file = live if message_id >= live.first_id else self._catalog.holding(message_id)

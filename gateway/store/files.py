@@ -63,6 +63,11 @@ class Catalog:
             self._open[file.first_id] = file
 
     @property
+    def live_first_id(self) -> MessageId:
+        """The first id of the live file; 0 while there is none."""
+        return self._first_ids[-1] if self._first_ids else MessageId(0)
+
+    @property
     def live(self) -> DataFile | None:
         """The file that new messages go to; None while there is none."""
         return self.files[-1] if self.files else None

@@ -38,6 +38,14 @@ class ChunkQueue:
         chunks = self._chunks
         return len(chunks) >= self._most_chunks and len(chunks[-1].records) >= self._chunk_limit
 
+    def put(self, record: Record) -> Commit:
+        """Put a record where it waits already, else last."""
+        chunks = self._chunks
+        if len(chunks) == 1 and len(chunks[0].records) < self._chunk_limit:  # nearly always
+            chunks[0].records[record.message.id] = record
+            return chunks[0].commit
+        return self.replace(record) or self.add({record.message.id: record})
+
     def add(self, records: dict[MessageId, Record]) -> Commit:
         """Put records last."""
         if not self._chunks or len(self._chunks[-1].records) >= self._chunk_limit:

@@ -7,8 +7,8 @@ only ever added at the end. A message is one row:
     lane        what the message waits for: the number of its lane while it is queued, else the code of its status.
                 More than 0 is open; the index holds these rows only
     expires_at  milliseconds since 1970
-    body        JSON: [lane when appended, the Message] and, where it differs from a new one, the State when appended
-    state       JSON: the State as it is now; NULL while nothing has changed
+    body        the Message, as JSON
+    state       the State, as JSON; NULL while it is what `new_record` makes of the message and its lane
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ FIRST_NOT_YET_SENT: Final = 4  # scheduled, held, and all that are queued
 FIRST_LANE: Final = 16  # lanes are numbered from here
 
 # Where a field of the message is in `body`.
-PATHS: Final[Mapping[str, str]] = {name: f"$[1][{n}]" for n, name in enumerate(Message.__struct_fields__)}
+PATHS: Final[Mapping[str, str]] = {name: f"$[{n}]" for n, name in enumerate(Message.__struct_fields__)}
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ _NEWEST: Final = "ORDER BY id DESC LIMIT ?"
 _HAS_ATTEMPT: Final = """
     EXISTS (
         SELECT 1
-        FROM json_each(coalesce(state, body -> '$[2]'), '$[1]') AS part, json_each(part.value, '$[1]') AS attempt
+        FROM json_each(state, '$[1]') AS part, json_each(part.value, '$[1]') AS attempt
         WHERE attempt.value ->> 0 = ? ->> 0 AND attempt.value ->> 3 IN (SELECT value FROM json_each(?))
     )
 """

@@ -46,7 +46,6 @@ T = TypeVar("T")
 _CHUNK: Final = 500  # records a chunk of an iterator
 _STRETCH: Final = 20_000  # messages looked at in one go where all must be: other questions get their turn between
 _DISK_CHECK_SECONDS: Final = 0.1
-_TOO_MANY_CHANGES: Final = "too many changes wait for the disk"
 
 
 class SqliteStore:
@@ -141,16 +140,19 @@ class SqliteStore:
         return commit
 
     def update(self, record: Record) -> Commit:
-        commit = self._appended.replace(record)  # written as it is at the cut
-        if commit is None:
-            commit = self._changed.replace(record)
-        if commit is None:
-            live = self._catalog.live
-            if live is not None and record.message.id < live.first_id:
-                return self._change_late(record)
-            if self._changed.is_full:
-                return _failed(_TOO_MANY_CHANGES)
-            commit = self._changed.add({record.message.id: record})
+        commit = self._appended.replace(record) if self._appended else None  # written as it is at the cut
+        if commit is not None:
+            return commit
+        queue = self._changed
+        is_late = record.message.id < self._catalog.live_first_id and record.message.id not in queue
+        if is_late:
+            queue = self._late
+        if queue.is_full and record.message.id not in queue:
+            return _failed("too many changes wait for the disk")
+        commit = queue.put(record)
+        if is_late:
+            self._wake_later()
+        else:
             self._wake()
         return commit
 
@@ -240,16 +242,6 @@ class SqliteStore:
         return await self._ask(self._reader.inbound, self._catalog.from_id(after), after=after, limit=limit)
 
     # Cutting and writing batches.
-
-    def _change_late(self, record: Record) -> Commit:
-        """Gather a change to an older file."""
-        commit = self._late.replace(record)
-        if commit is None:
-            if self._late.is_full:
-                return _failed(_TOO_MANY_CHANGES)
-            commit = self._late.add({record.message.id: record})
-            self._wake_later()
-        return commit
 
     def _wake(self) -> None:
         """Cut the next batch as soon as the writer is free. Callbacks that are due before are still in it."""

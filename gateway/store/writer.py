@@ -21,22 +21,26 @@ from gateway.store.checkpoints import Checkpointer
 from gateway.store.control import Control
 from gateway.store.database import Connection, naming, open_for_writing, run_in_transaction, sync_directory
 from gateway.store.files import DataFile
-from gateway.store.schema import PATHS
+from gateway.store.rows import Rows
 
-INSERT_MESSAGES: Final = f"""
+INSERT_MESSAGES: Final = """
     INSERT INTO message (id, lane, expires_at, body)
-    SELECT value ->> '{PATHS["id"]}', value ->> 0, value ->> '{PATHS["expires_at"]}', value
-    FROM json_each(CAST(? AS TEXT))
-"""  # noqa: S608 the paths are ours
+    SELECT value ->> 0, value ->> 1, value ->> 2, CAST(substr(?2, value ->> 3, value ->> 4) AS TEXT)
+    FROM json_each(CAST(?1 AS TEXT))
+"""
 UPDATE_MESSAGES: Final = """
     UPDATE message SET lane = changed.lane, state = changed.state
-    FROM (SELECT value ->> 0 AS id, value ->> 1 AS lane, value -> 2 AS state FROM json_each(CAST(? AS TEXT))) AS changed
+    FROM (
+        SELECT value ->> 0 AS id, value ->> 1 AS lane, CAST(substr(?2, value ->> 2, value ->> 3) AS TEXT) AS state
+        FROM json_each(CAST(?1 AS TEXT))
+    ) AS changed
     WHERE message.id = changed.id
 """
 # Attempts that this change is the first to tell of, of messages whose index is built already or being built.
 _NEW_ATTEMPTS: Final = """
     WITH changed AS (
-        SELECT value ->> 0 AS id, value -> 2 AS state FROM json_each(CAST(? AS TEXT)) WHERE value ->> 0 <= ?
+        SELECT value ->> 0 AS id, CAST(substr(?2, value ->> 2, value ->> 3) AS TEXT) AS state
+        FROM json_each(CAST(?1 AS TEXT)) WHERE value ->> 0 <= ?3
     )
     SELECT attempt.value ->> 3, attempt.value ->> 0, changed.id
     FROM changed, json_each(changed.state, '$[1]') AS part, json_each(part.value, '$[1]') AS attempt
@@ -44,8 +48,7 @@ _NEW_ATTEMPTS: Final = """
     EXCEPT
     SELECT attempt.value ->> 3, attempt.value ->> 0, message.id
     FROM changed JOIN message ON message.id = changed.id,
-        json_each(coalesce(message.state, message.body -> '$[2]'), '$[1]') AS part,
-        json_each(part.value, '$[1]') AS attempt
+        json_each(message.state, '$[1]') AS part, json_each(part.value, '$[1]') AS attempt
 """
 _INSERT_INBOUND: Final = "INSERT INTO inbound SELECT value ->> 0, value FROM json_each(CAST(? AS TEXT))"
 _UPDATE_TALLY: Final = "UPDATE tally SET messages = messages + ?, latest = max(latest, ?)"
@@ -54,16 +57,22 @@ _HAS_OPEN: Final = "SELECT EXISTS (SELECT 1 FROM message WHERE lane > 0)"
 
 
 class FileWrites(msgspec.Struct, frozen=True):
-    """What goes into one data file: JSON arrays, empty where there is nothing."""
+    """What goes into one data file."""
 
     file: DataFile
-    appended: bytes
-    appended_count: int
-    changed: bytes
-    changed_count: int
-    first_changed: MessageId  # the lowest id among them
-    inbound: bytes
+    appended: Rows | None
+    changed: Rows | None
+    inbound: bytes  # JSON array; empty when there is none
     latest: Milliseconds  # the latest time that any of it tells of
+
+    @property
+    def appended_count(self) -> int:
+        return 0 if self.appended is None else self.appended.count
+
+    @property
+    def count(self) -> int:
+        """How many rows of messages are written."""
+        return self.appended_count + (0 if self.changed is None else self.changed.count)
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -164,10 +173,13 @@ class Writer:
 
     def _note_stragglers(self, writes: FileWrites, indexed_through: MessageId) -> None:
         """Before they are committed: one too many does no harm, one too few loses a receipt."""
-        if writes.changed_count and writes.first_changed <= indexed_through:
+        changed = writes.changed
+        if changed is not None and changed.first_id <= indexed_through:
             with naming(writes.file.path):
                 connection = self.connection(writes.file)
-                attempts = connection.execute(_NEW_ATTEMPTS, (writes.changed, indexed_through)).fetchall()
+                attempts = connection.execute(
+                    _NEW_ATTEMPTS, (changed.numbers, changed.texts, indexed_through)
+                ).fetchall()
             if attempts:
                 self._control.add_stragglers(attempts)
 
@@ -180,7 +192,7 @@ class Writer:
             except BaseException:
                 _overwrite_failed(connection)
                 raise
-        self._checkpointer.written(path, writes.appended_count + writes.changed_count)
+        self._checkpointer.written(path, writes.count)
 
     def _closed(self, files: Sequence[DataFile], report: Report) -> list[MessageId]:
         """Mark the files that have no open message left; those that cannot be marked now are looked at again later."""
@@ -198,12 +210,10 @@ class Writer:
 
 def _write_rows(connection: Connection, writes: FileWrites) -> None:
     """The four statements of a commit."""
-    if writes.appended_count:
-        count = connection.execute(INSERT_MESSAGES, (writes.appended,)).rowcount
-        assert count == writes.appended_count, f"{writes.file.path}: {count} of {writes.appended_count} rows appended"
-    if writes.changed_count:
-        count = connection.execute(UPDATE_MESSAGES, (writes.changed,)).rowcount
-        assert count == writes.changed_count, f"{writes.file.path}: {count} of {writes.changed_count} rows changed"
+    for statement, rows in ((INSERT_MESSAGES, writes.appended), (UPDATE_MESSAGES, writes.changed)):
+        if rows is not None:
+            count = connection.execute(statement, (rows.numbers, rows.texts)).rowcount
+            assert count == rows.count, f"{writes.file.path}: {count} of {rows.count} rows written"
     if writes.inbound:
         connection.execute(_INSERT_INBOUND, (writes.inbound,))
     connection.execute(_UPDATE_TALLY, (writes.appended_count, writes.latest))
