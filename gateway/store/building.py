@@ -44,8 +44,8 @@ _COPY_ATTEMPTS: Final = """
 # A message that moves between carriers now would be in the index with less than it will have in a moment.
 _MOVES: Final = f"""
     SELECT EXISTS (
-        SELECT 1 FROM message
-        WHERE lane > 0 AND (lane = {STATUS_CODES[Status.SENDING]} OR lane >= {FIRST_LANE}) AND id > ? AND id <= ?
+        SELECT 1 FROM message INDEXED BY open_message
+        WHERE lane > 0 AND lane BETWEEN {FIRST_LANE} AND {STATUS_CODES[Status.SENDING]} AND id > ? AND id <= ?
     )
 """  # noqa: S608
 _COUNT: Final = "SELECT count(*) FROM message WHERE id > ?"

@@ -12,11 +12,13 @@ from gateway.store.files import DataFile, files_between
 from gateway.store.indexes import LAST_ID, REBUILD
 from gateway.store.matching import AWAITING_RECEIPT, UNSETTLED
 from gateway.store.rows import Lanes, decode_inbound, decode_record, encode_text
-from gateway.store.schema import FIRST_NOT_YET_SENT, PATHS, STATUS_CODES
+from gateway.store.schema import END_OF_LANES, PATHS, STATUS_CODES
 
 RECORD: Final = "SELECT id, lane, body, state FROM message"
 _OPEN_RANGE: Final = f"{RECORD} WHERE lane > 0 AND lane = ? AND id > ? AND id < ?"
-_EXPIRED: Final = f"{RECORD} WHERE lane > 0 AND lane >= {FIRST_NOT_YET_SENT} AND expires_at <= ? LIMIT ?"
+_EXPIRED: Final = f"""
+    {RECORD} INDEXED BY open_message WHERE lane > 0 AND lane < {END_OF_LANES} AND expires_at <= ? LIMIT ?
+"""
 _CLIENT_REFS: Final = f"""
     SELECT id, body ->> '{PATHS["account"]}', body ->> '{PATHS["client_ref"]}' AS client_ref,
         body ->> '{PATHS["accepted_at"]}'

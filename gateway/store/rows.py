@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.message import Message, MessageId, Part, Record, State, Status, new_record
 from gateway.store.api import InboundMessage, UnmatchedReceipt
-from gateway.store.schema import FIRST_LANE, STATUS_CODES
+from gateway.store.schema import END_OF_LANES, FIRST_LANE, STATUS_CODES
 
 _ENCODER: Final = msgspec.json.Encoder()
 _WAITING: Final = Part()
@@ -41,6 +41,7 @@ class Lanes:
         number = self.numbers.get(name)
         if number is None:
             number = FIRST_LANE + len(self.numbers)
+            assert number < END_OF_LANES
             self.add(number, name)
         return number
 
@@ -48,7 +49,7 @@ class Lanes:
         return self._names[number]
 
     def status(self, code: int) -> Status:
-        return Status.QUEUED if code >= FIRST_LANE else _STATUSES[code]
+        return _STATUSES.get(code, Status.QUEUED)
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -101,7 +102,7 @@ def encode_text(texts: Sequence[str]) -> str:
 def decode_record(lane: int, body: str, state: str | None, lanes: Lanes) -> Record:
     """One row of `message`."""
     message = _MESSAGE.decode(body)
-    name = lanes.name(lane) if lane >= FIRST_LANE else ""
+    name = lanes.name(lane) if lanes.status(lane) is Status.QUEUED else ""
     return (
         new_record(message, lanes.status(lane), lane=name)
         if state is None

@@ -20,20 +20,21 @@ from gateway.message import Message, Status
 
 APPLICATION_ID: Final = 0x595A5354  # "YZST", in the header of every file of ours
 
+# In this order, what was not sent yet is one range of the index, and so is what moves: queued or being sent.
+FIRST_LANE: Final = 16  # lanes are numbered from here,
+END_OF_LANES: Final = 1 << 20  # and end before this
 STATUS_CODES: Final[Mapping[Status, int]] = {
-    Status.SENDING: 1,
-    Status.IN_DOUBT: 2,
-    Status.SUBMITTED: 3,
-    Status.SCHEDULED: 4,
-    Status.HELD: 5,
+    Status.SCHEDULED: 1,
+    Status.HELD: 2,
+    Status.SENDING: END_OF_LANES,
+    Status.IN_DOUBT: END_OF_LANES + 1,
+    Status.SUBMITTED: END_OF_LANES + 2,
     Status.DELIVERED: -1,
     Status.FAILED: -2,
     Status.EXPIRED: -3,
     Status.CANCELLED: -4,
     Status.UNKNOWN: -5,
 }
-FIRST_NOT_YET_SENT: Final = 4  # scheduled, held, and all that are queued
-FIRST_LANE: Final = 16  # lanes are numbered from here
 
 # Where a field of the message is in `body`.
 PATHS: Final[Mapping[str, str]] = {name: f"$[{n}]" for n, name in enumerate(Message.__struct_fields__)}

@@ -13,7 +13,7 @@ from gateway.store.indexes import INDEXED_FIELDS, LAST_ID, Region
 from gateway.store.matching import has_attempt, matches
 from gateway.store.reader import RECORD, Reader
 from gateway.store.rows import encode_text
-from gateway.store.schema import FIRST_LANE, PATHS, STATUS_CODES
+from gateway.store.schema import END_OF_LANES, FIRST_LANE, PATHS, STATUS_CODES
 
 _FIRST_STRETCH: Final = 500  # messages looked at first; each stretch after it is four times as long
 _LOOK_UP: Final = 100  # messages read from the data files for one look into an index
@@ -134,7 +134,7 @@ def _conditions(query: Query) -> tuple[_Condition, _Condition]:
     ]
     source = _Condition()
     if query.status is Status.QUEUED:
-        parts.append(_Condition(f"lane >= {FIRST_LANE}"))
+        parts.append(_Condition(f"lane BETWEEN {FIRST_LANE} AND {END_OF_LANES - 1}"))
     elif query.status in FINAL:
         parts.append(_Condition("lane = ?", (STATUS_CODES[query.status],)))
     elif query.status is not None:

@@ -15,7 +15,7 @@ from gateway.store.control import Control
 from gateway.store.database import Connection, naming, open_for_writing, sync_directory
 from gateway.store.files import DataFile, data_file, data_files_in
 from gateway.store.indexes import Region, take_stock
-from gateway.store.schema import FIRST_LANE, Step
+from gateway.store.schema import END_OF_LANES, FIRST_LANE, Step
 from gateway.store.writer import Writer
 
 
@@ -125,7 +125,7 @@ def _take_in(connection: Connection, found: Found) -> bool:
     has_open = False
     for lane, count in connection.execute("SELECT lane, count(*) FROM message WHERE lane > 0 GROUP BY lane"):
         has_open = True
-        if lane >= FIRST_LANE:
+        if FIRST_LANE <= lane < END_OF_LANES:
             found.waiting[lane] = found.waiting.get(lane, 0) + count
     return has_open
 

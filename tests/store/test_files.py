@@ -294,6 +294,25 @@ async def test_a_damaged_old_file_fails_its_own_messages_and_no_others(open_stor
     assert await store.read(records[1].id) == copy_of(records[1])
 
 
+async def test_a_receipt_is_not_forgotten_before_what_it_changed_is_written(open_store, plain, samples):
+    receipt = samples.receipt("id-1")
+    store = await open_store(file_messages=1, retry_seconds=60.0)
+    records = samples.records(2)
+    for record in records:
+        await store.append([record])
+    await store.keep_receipt(receipt)
+    await store.update(samples.enter(records[0], Status.CANCELLED))
+    store = await open_store(file_messages=1, retry_seconds=60.0)
+    files(plain)[0].path.write_bytes(b"x" * 8192)
+    change = store.update(samples.enter(records[0], Status.DELIVERED))
+    drop = store.drop_receipts([receipt])
+    for commit in (change, drop):
+        with pytest.raises(StoreUnavailableError, match="not a database"):
+            await commit
+    await store.close()
+    assert look(control_of(plain), "SELECT count(*) FROM receipt") == [(1,)]
+
+
 async def test_a_path_that_cannot_be_used_is_named(plain, tmp_path):
     (tmp_path / "store").touch()
     with pytest.raises(StoreUnavailableError, match=f"{plain.path}: .*choose a directory that can be used"):
