@@ -160,7 +160,7 @@ def damage(document: Document, data: st.DataObject) -> None:
         table[key] = data.draw(st.sampled_from(DAMAGES))(table[key], data.draw(VALUES))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_whatever_is_wrong_no_secret_is_in_the_fault(data: st.DataObject) -> None:
     document = a_document()
@@ -175,6 +175,7 @@ def test_whatever_is_wrong_no_secret_is_in_the_fault(data: st.DataObject) -> Non
     assert len(fault) < 1000
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_file_gives_a_fault_without_secrets_or_loads(data: st.DataObject) -> None:
     text = LEAST.replace("demo-key", KEY).replace('"secret"', f'"{PASSWORD}"').encode()

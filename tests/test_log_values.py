@@ -3,7 +3,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.log_values import (
@@ -42,6 +42,7 @@ def spellings(digits: str) -> list[str]:
     ]
 
 
+@settings(deadline=None)
 @given(digits=MAINLAND, before=st.sampled_from(["", "to=", "给", "tel:", "%2B", "("]), data=st.data())
 def test_a_mainland_number_is_masked_however_it_is_written(digits: str, before: str, data: st.DataObject) -> None:
     spelling = data.draw(st.sampled_from(spellings(digits)))
@@ -51,6 +52,7 @@ def test_a_mainland_number_is_masked_however_it_is_written(digits: str, before: 
     assert masked == f"{before}{digits[:3]}****{digits[-4:]}, and so on"
 
 
+@settings(deadline=None)
 @given(digits=FOREIGN, data=st.data())
 def test_a_foreign_number_with_its_plus_or_zeros_is_masked(digits: str, data: st.DataObject) -> None:
     prefix = data.draw(st.sampled_from(["+", "+ ", "00"]))
@@ -105,6 +107,7 @@ def test_what_breaks_lines_or_moves_a_terminal_is_escaped(text: str, expected: s
     assert one_line(text) == expected
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_one_line_that_can_be_printed(text: str) -> None:
     safe = safe_text(text)
@@ -118,6 +121,7 @@ def test_a_long_text_is_cut_and_says_how_long_it_was() -> None:
     assert safe_text("x" * VALUE_CHARACTERS) == "x" * VALUE_CHARACTERS
 
 
+@settings(deadline=None)
 @given(offset=st.integers(0, 10_000), number=st.sampled_from(spellings("13812345678")))
 def test_a_number_that_is_cut_in_two_is_not_half_shown(offset: int, number: str) -> None:
     filler = "+8613987654321 " * (offset // 15)
@@ -166,6 +170,7 @@ def test_a_long_list_is_cut() -> None:
     assert len(safe_value({str(key): 0 for key in range(1_000)})) == VALUE_ITEMS
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text() | st.binary(),

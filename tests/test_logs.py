@@ -197,7 +197,7 @@ HOLDERS = [
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     digits=st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True),
     prefix=st.sampled_from(["", "+86", "86", "0086"]),
