@@ -5,7 +5,7 @@ hands over until there is no free slot, no token or no record. Nothing in it wai
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -22,7 +22,7 @@ from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
 from gateway.delivery.live import Live
 from gateway.delivery.settings import CarrierSettings, CategorySettings, DeliverySettings, OnDoubt
-from gateway.message import Attempt, Category, MessageId, Milliseconds, PartStatus, Priority, Record, Status
+from gateway.message import FINAL, Attempt, Category, MessageId, Milliseconds, PartStatus, Priority, Record, Status
 from gateway.metrics import Metrics
 from gateway.rates import TokenBucket, delay_seconds
 from gateway.smpp import (
@@ -123,22 +123,21 @@ class Carrier:
         self._retries = Later(self._loop, self._retry)
         self._under_way: dict[str, Handover] = {}  # by bind: the message whose parts it is taking
         self._put_back: set[MessageId] = set()  # in a lane for another time
+        self._stranded: set[MessageId] = set()  # past their validity, and in doubt: they may not expire yet
+        self._unwritten: list[Record] = []  # final, and the commit has failed
         self._held_until = 0.0
         self._turn = 0
         self._pump_scheduled = False
         self._pump_timer: asyncio.TimerHandle | None = None
         self._pump_timer_at = 0.0
         self._refills: set[asyncio.Task[None]] = set()
+        self._late: set[asyncio.Task[None]] = set()  # answers whose messages are being read
         self.stopping = False
+        self.is_up = False  # whether some bind could send now
 
     @property
     def name(self) -> str:
         return self.settings.name
-
-    @property
-    def is_up(self) -> bool:
-        """Whether some bind could send now."""
-        return any(bind.is_up for bind in self._senders)
 
     @property
     def in_use(self) -> int:
@@ -177,7 +176,9 @@ class Carrier:
 
     def expire_waiting(self) -> None:
         """End those that went in part, or came back, and cannot go on before their validity ends."""
+        stranded, self._stranded = self._stranded, set()
         for message_id in [
+            *stranded,
             *self._put_back,
             *self._retries.ids(),
             *(each.record.id for each in self._under_way.values()),
@@ -249,7 +250,8 @@ class Carrier:
             if lane is None:
                 return None
             record = lane.take()
-            self._put_back.discard(record.id)
+            if self._put_back:
+                self._put_back.discard(record.id)
             if self._may_go(record):
                 handover = Handover(record, segments(record.message))
                 self._under_way[bind.name] = handover
@@ -266,24 +268,27 @@ class Carrier:
 
     def _may_go(self, record: Record) -> bool:
         """Look again at what may have changed since acceptance. A record that ended in the meantime is skipped."""
-        if record.is_final or not any(part.status is PartStatus.WAITING for part in record.state.parts):
+        if record.state.status in FINAL or record.first_waiting() is None:
             return False
         now = self._shared.clock()
         if record.message.expires_at > now:
             return True
         if outcomes.end(record, Status.EXPIRED, at=now, reason="validity ended"):
             self.keep(record)
+        else:
+            self._stranded.add(record.id)
         return False
 
     def _hand_over(self, bind: Bind, handover: Handover, now: float) -> None:
         """Hand over the next waiting part of a message: at once, or, where one copy is the rule, after its intent."""
         record, message = handover.record, handover.record.message
-        waiting = [n for n, part in enumerate(record.state.parts) if part.status is PartStatus.WAITING]
-        if len(waiting) <= 1 or record.is_final:
+        n = record.first_waiting()
+        if n is None or record.is_final:
             del self._under_way[bind.name]
-        if not waiting or record.is_final:
             return
-        n, shared, connection = waiting[0], self._shared, bind.connection
+        if record.first_waiting(after=n) is None:
+            del self._under_way[bind.name]
+        shared, connection = self._shared, bind.connection
         assert connection is not None
         at = shared.clock()
         body, reference = submit_sm(message, handover.text, n, self.settings, now=at)
@@ -328,10 +333,12 @@ class Carrier:
     # --- what its binds tell it --------------------------------------------------------------------------------------
 
     def bind_is_up(self, bind: Bind) -> None:
+        self.is_up = any(bind.is_up for bind in self._senders)
         self.wake()
 
     def bind_is_down(self, bind: Bind) -> None:
         """What was not handed over yet leaves by another bind, or later."""
+        self.is_up = any(bind.is_up for bind in self._senders)
         handover = self._under_way.pop(bind.name, None)
         if handover is not None:
             self.send_again(handover.record)
@@ -347,11 +354,34 @@ class Carrier:
         """A carrier's answer to a part, in time or late."""
         flight = event.context
         assert isinstance(flight, Flight)
+        self._shared.metrics.submit_response_seconds.observe(self._loop.time() - flight.sent_at, (self.name,))
+        record = self._shared.live.get(flight.record.id)
+        if record is None:
+            _start(self._read_answered(connection, event, flight), among=self._late)
+        else:
+            flight.record = record
+            self._answered(connection, event, flight)
+
+    async def _read_answered(self, connection: Connection, event: ResponseReceived, flight: Flight) -> None:
+        """The answer comes when the message has left the memory, settled by something else: see what became of it."""
+        live, record = self._shared.live, None
+        try:
+            while record is None:
+                with live.reading() as reading:
+                    stored = await self._shared.store.read(flight.record.id)
+                    record = reading.adopt(stored or flight.record)
+        except StoreError as error:
+            log.warning("could not read an answered message", message=str(flight.record.id), error=str(error))
+            self._release(connection, event.sequence_number, flight.record, True)
+            return
+        flight.record = record
+        self._answered(connection, event, flight)
+
+    def _answered(self, connection: Connection, event: ResponseReceived, flight: Flight) -> None:
         shared = self._shared
         record, n, k = flight.record, flight.n, flight.k
         at = shared.clock()
         status = event.command_status
-        shared.metrics.submit_response_seconds.observe(self._loop.time() - flight.sent_at, (self.name,))
         if status == CommandStatus.ESME_ROK and isinstance(event.response, SubmitSmResp):
             shared.metrics.submits.add((self.name, "accepted"))
             outcomes.accepted(record, n, k, event.response.message_id, at=at)
@@ -372,9 +402,13 @@ class Carrier:
         flight = event.context
         assert isinstance(flight, Flight)
         shared = self._shared
-        record = flight.record
-        on_doubt = shared.categories[record.message.category].on_doubt
         shared.metrics.submits.add((self.name, "unanswered"))
+        record = shared.live.get(flight.record.id)
+        if record is None:
+            return  # settled meanwhile by another attempt, or a receipt
+        on_doubt = shared.categories[record.message.category].on_doubt
+        if flight.k + 1 >= shared.settings.attempts:
+            on_doubt = OnDoubt.WAIT  # a carrier that takes and never answers: so many copies are enough
         outcomes.unanswered(record, flight.n, flight.k, error, on_doubt, at=shared.clock())
         self.awaiting.add_without_id(record, flight.n, flight.k)
         self.keep(record)
@@ -386,16 +420,16 @@ class Carrier:
         text = f"0x{status:02X} {describe(status)}"
         kind = classify(status)
         self._shared.metrics.submits.add((self.name, kind.value))
-        attempts_left = k + 1 < self._shared.settings.attempts
-        if kind is StatusClass.PERMANENT or not attempts_left:
-            outcomes.refused_for_good(record, n, k, status, text, at=at)
-            self._under_way = {name: each for name, each in self._under_way.items() if each.record is not record}
-            return
-        outcomes.refused_for_now(record, n, k, status, text, at=at)
-        if kind is StatusClass.THROTTLE:
+        if kind is StatusClass.THROTTLE:  # says nothing of the message: it waits as long as it is valid
+            outcomes.throttled(record, n, k, status, text, at=at)
             self._hold(THROTTLED_SECONDS)
             self.send_again(record)
             return
+        self._under_way = {name: each for name, each in self._under_way.items() if each.record is not record}
+        if kind is StatusClass.PERMANENT or k + 1 >= self._shared.settings.attempts:
+            outcomes.refused_for_good(record, n, k, status, text, at=at)
+            return
+        outcomes.refused_for_now(record, n, k, status, text, at=at)
         self._retry_later(record, failures=k)
         if kind is StatusClass.CLOSE:
             connection.abort()
@@ -453,15 +487,29 @@ class Carrier:
         self._shared.after.add(self._shared.store.update(record), release)
 
     def _forget_final(self, record: Record, succeeded: bool) -> None:
-        if succeeded and record.is_final:
+        """Let go of a final record, unless a bind still has one of its parts: then the answer comes here again."""
+        if not record.is_final or any(part.status is PartStatus.SENDING for part in record.state.parts):
+            return
+        if succeeded:
             self.awaiting.forget(record)
             self._shared.live.drop(record)
+            return
+        self._unwritten.append(record)
+        if len(self._unwritten) == 1:
+            self._loop.call_later(STORE_RETRY_SECONDS, self._write_again)
+
+    def _write_again(self) -> None:
+        """The store writes by itself what it could not; hear when it has."""
+        if self._shared.store.failure is not None:
+            self._loop.call_later(STORE_RETRY_SECONDS, self._write_again)
+            return
+        unwritten, self._unwritten = self._unwritten, []
+        for record in unwritten:
+            self.keep(record, changed=False)
 
     def _refill(self, lane: Lane) -> None:
         lane.start_refill()
-        task = self._loop.create_task(self._read_refill(lane))
-        self._refills.add(task)
-        task.add_done_callback(self._refills.discard)
+        _start(self._read_refill(lane), among=self._refills)
 
     async def _read_refill(self, lane: Lane) -> None:
         limit = lane.refill_limit
@@ -479,3 +527,10 @@ class Carrier:
                 live.add(record)
         lane.finish_refill(fresh, last=records[-1].id if records else None, complete=len(records) < limit)
         self.wake()
+
+
+def _start(read: Coroutine[None, None, None], *, among: set[asyncio.Task[None]]) -> None:
+    """Begin to read, and hold on to the task until it is done."""
+    task = asyncio.get_running_loop().create_task(read)
+    among.add(task)
+    task.add_done_callback(among.discard)

@@ -77,6 +77,6 @@ class Live:
 
     def drop_if_at_rest(self, record: Record) -> None:
         """Let go of a record unless a lane or a bind still has one of its parts."""
-        moving = {PartStatus.WAITING, PartStatus.SENDING}
-        if record.is_final or not any(part.status in moving for part in record.state.parts):
+        moving = {PartStatus.SENDING} if record.is_final else {PartStatus.SENDING, PartStatus.WAITING}
+        if not any(part.status in moving for part in record.state.parts):
             self.drop(record)

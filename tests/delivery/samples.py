@@ -1,5 +1,8 @@
 """Messages, records and settings for the tests of delivery."""
 
+import asyncio
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from gateway.delivery.settings import BindSettings, CarrierSettings
@@ -71,3 +74,13 @@ def carrier_settings(*binds: BindSettings, **fields: Any) -> CarrierSettings:
     """A carrier that may be sent as much as it takes."""
     values = {"name": CARRIER, "throughput": 100_000, "source": "10690001", "bind": binds}
     return CarrierSettings(**(values | fields))
+
+
+async def eventually(condition: Callable[[], object], *, seconds: float = 5.0) -> None:
+    """Wait until `condition` is true of something that tells nobody when it changes."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.001)
+    except TimeoutError:
+        raise AssertionError(f"not within {seconds} s: {inspect.getsource(condition).strip()}") from None

@@ -1,0 +1,195 @@
+"""Delivery in full, on a store in memory, against carriers that listen on this machine."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from gateway.delivery.carriers import Carrier, Shared
+from gateway.delivery.delivery import Delivery
+from gateway.delivery.durable import AfterCommit
+from gateway.delivery.live import Live
+from gateway.delivery.settings import CarrierSettings, CategorySettings, DeliverySettings, OnDoubt, default_categories
+from gateway.message import Category, IdSource, Message, MessageId, Record, Status, new_record
+from gateway.metrics import Metrics
+from gateway.smpp import State
+from gateway.store.api import Commit, UnmatchedReceipt
+from gateway.store.matching import copy_of
+from gateway.store.memory import MemoryStore
+from tests.delivery.samples import CARRIER, PHONE, TEXT, eventually
+
+RESEND, WAIT = Category.NOTIFICATION, Category.MARKETING
+
+
+class SlowStore(MemoryStore):
+    """A store in memory whose commits can be held up, and which remembers what was committed when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_held = False
+        self.on_commit: Callable[[], None] = lambda: None
+
+    def hold(self) -> None:
+        """From now on nothing is committed."""
+        self.is_held = True
+
+    def let_go(self) -> None:
+        """Commit what was held up, and what comes."""
+        self.is_held = False
+        self._cut()
+
+    def _cut(self) -> None:
+        if not self.is_held:
+            super()._cut()
+            self.on_commit()
+
+    async def close(self) -> None:
+        self.is_held = False
+        await super().close()
+
+    def stored(self, record: Record) -> Record:
+        """What is on disk of a record."""
+        return self._records[record.id]
+
+    @property
+    def receipts(self) -> list[UnmatchedReceipt]:
+        return list(self._receipts)
+
+    def after_a_crash(self) -> "SlowStore":
+        """What a start finds if everything stopped now."""
+        found = SlowStore()
+        found._records = {number: copy_of(record) for number, record in self._records.items()}
+        found._open = {number: found._records[number] for number in self._open}
+        found._receipts = dict(self._receipts)
+        found._last_time, found._last_id = self._last_time, self._last_id
+        found._last_appended = self._last_appended
+        return found
+
+
+class Rig:
+    """A running delivery, and what a test does with it."""
+
+    def __init__(self, store: SlowStore, delivery: Delivery, shared: Shared, ids: IdSource) -> None:
+        self.store = store
+        self.delivery = delivery
+        self.shared = shared
+        self.metrics = shared.metrics
+        self.ahead_milliseconds = 0
+        self._ids = ids
+
+    def now(self) -> int:
+        """The wall clock, which a test may put ahead."""
+        return time.time_ns() // 1_000_000 + self.ahead_milliseconds
+
+    @property
+    def carrier(self) -> Carrier:
+        return self.delivery.carriers[CARRIER]
+
+    def a_message(self, *, carrier: str = CARRIER, valid_for_seconds: float = 3_600, **fields: Any) -> Record:
+        """A message that policy has agreed to, on nobody's disk yet."""
+        now = self.now()
+        send_at = fields.get("send_at")
+        values = {
+            "id": self._ids.next(now),
+            "account": "demo",
+            "to": PHONE,
+            "text": TEXT,
+            "network": "cmcc",
+            "category": RESEND,
+            "accepted_at": now,
+            "expires_at": (send_at or now) + round(valid_for_seconds * 1000),
+            "carriers": (carrier,),
+        }
+        message = Message(**(values | fields))
+        status = Status.QUEUED if send_at is None else Status.SCHEDULED
+        return new_record(message, status, lane=f"{carrier}/{message.priority}")
+
+    def hand_in(self, *records: Record) -> Commit:
+        """Accept messages as the intake does: the commit hands them to delivery."""
+        commit = self.store.append(records)
+
+        def accepted(done: Commit) -> None:
+            if done.exception() is None:
+                self.delivery.accept(records)
+
+        commit.add_done_callback(accepted)
+        return commit
+
+    async def accept(self, **fields: Any) -> Record:
+        """Accept one message, and return its record, which delivery works on while it is in memory."""
+        record = self.a_message(**fields)
+        await self.hand_in(record)
+        return record
+
+    def status_on_disk(self, record: Record) -> Status:
+        return self.store.stored(record).status
+
+    async def until(self, record: Record, status: Status) -> Record:
+        """Wait until a message is in a state on disk; return what is there."""
+        await eventually(lambda: self.status_on_disk(record) is status)
+        return self.store.stored(record)
+
+    async def drain(self) -> None:
+        """Stop as SIGTERM does."""
+        await self.delivery.drain()
+        await self.delivery.unbind()
+
+
+def categories(on_doubt: OnDoubt | None = None) -> dict[Category, CategorySettings]:
+    """The default ones; or all with the same answer to doubt."""
+    if on_doubt is None:
+        return default_categories()
+    return {category: CategorySettings(on_doubt=on_doubt, valid_for_seconds=3_600) for category in Category}
+
+
+@asynccontextmanager
+async def running(
+    *carriers: CarrierSettings,
+    store: SlowStore | None = None,
+    recover: bool = True,
+    **delivery_settings: Any,
+) -> AsyncIterator[Rig]:
+    """Delivery with these carriers. At the end everything stops as it does in a crash, unless it was drained."""
+    store = store or SlowStore()
+    recovered = await store.open()
+    values = {"sweep_seconds": 0.02, "retry_first_seconds": 0.02, "retry_longest_seconds": 0.1, "drain_seconds": 2.0}
+    shared = Shared(
+        store=store,
+        live=Live(),
+        after=AfterCommit(),
+        metrics=Metrics(),
+        settings=DeliverySettings(**(values | delivery_settings)),
+        categories=categories(),
+        clock=lambda: rig.now(),
+        random=lambda: 0.5,
+    )
+    ids = IdSource(node=0, last=recovered.last_id)
+    delivery = Delivery(carriers, shared, recovered, lambda: MessageId(ids.next(rig.now())))
+    rig = Rig(store, delivery, shared, ids)
+    if recover:
+        await delivery.recover()
+    task = asyncio.create_task(delivery.run())
+    try:
+        yield rig
+        assert not task.done(), task.exception()
+    finally:
+        await _stop(task, delivery)
+        await store.close()
+
+
+async def _stop(task: asyncio.Task[None], delivery: Delivery) -> None:
+    for carrier in delivery.carriers.values():
+        carrier.stop()
+    connections = [bind.connection for carrier in delivery.carriers.values() for bind in carrier.binds]
+    task.cancel()
+    await asyncio.wait([task])
+    for connection in connections:
+        if connection is not None:
+            connection.abort()
+            await eventually(lambda connection=connection: connection.state is State.CLOSED)
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=2.0)  # a read from the store may be under way
+    if not task.cancelled():
+        task.result()
