@@ -148,6 +148,13 @@ class Record(msgspec.Struct, gc=False):
     def is_final(self) -> bool:
         return self.state.status in FINAL
 
+    def first_waiting(self, *, after: int = -1) -> int | None:
+        """The first part behind `after`, counted from 0, that waits to be handed over; None when none does."""
+        for n, part in enumerate(self.state.parts):
+            if part.status is PartStatus.WAITING and n > after:
+                return n
+        return None
+
     def set_part(self, n: int, part: Part) -> None:
         """Replace part `n`, counted from 0."""
         self.state.parts[n] = part

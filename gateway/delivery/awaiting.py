@@ -89,8 +89,9 @@ class Awaiting:
         candidate = self._by_id.get(canonical_receipt_id(receipt_id, self._form))
         loose = None
         while candidate is not None:
-            if same_number(candidate.record.message.to, destination):
-                if candidate.carrier_message_id == receipt_id:
+            record = candidate.record
+            if same_number(record.message.to, destination):
+                if record.state.parts[candidate.n].attempts[candidate.k].carrier_message_id == receipt_id:
                     return candidate
                 loose = loose or candidate
             candidate = candidate.older
@@ -125,6 +126,8 @@ class Awaiting:
             for attempt in part.attempts:
                 if attempt.carrier_message_id:
                     self._drop(canonical_response_id(attempt.carrier_message_id, self._form), record)
+        if not self._without_id:
+            return
         key = digits(record.message.to)
         doubtful = self._without_id.get(key)
         if doubtful is not None:
@@ -143,6 +146,10 @@ class Awaiting:
     def _drop(self, key: str, record: Record) -> None:
         newest = self._by_id.get(key)
         if newest is None:
+            return
+        if newest.older is None:  # as nearly all are
+            if newest.record is record:
+                del self._by_id[key]
             return
         left: Awaited | None = None
         for awaited in reversed([*_chain(newest)]):
@@ -195,6 +202,8 @@ def spellings(receipt_id: str, form: MessageIdForm) -> tuple[str, ...]:
 
 def same_number(e164: str, address: str) -> bool:
     """Whether an address in a receipt is this number: with or without country code, plus or zeros in front."""
+    if e164[1:] == address:  # as most carriers write them
+        return True
     ours, theirs = digits(e164), digits(address)
     return ours == theirs or (len(theirs) >= 7 and ours.endswith(theirs))
 

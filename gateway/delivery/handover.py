@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.delivery.settings import CarrierSettings, NumberFormat
 from gateway.message import Message, Milliseconds
-from gateway.smpp import SubmitSm, TlvTag, make_tlv
+from gateway.smpp import SubmitSm, Tlv, TlvTag
 from gateway.text import Segments, cut
 
 _TON_UNKNOWN: Final = 0
@@ -46,7 +46,7 @@ def submit_sm(
         registered_delivery=_FINAL_RECEIPT_WANTED,
         data_coding=cut_text.coding,
         short_message=cut_text.parts[n],
-        tlvs=(make_tlv(TlvTag.USER_MESSAGE_REFERENCE, reference),) if reference else (),
+        tlvs=(Tlv(TlvTag.USER_MESSAGE_REFERENCE, reference.to_bytes(2, "big")),) if reference else (),
     )
     return body, reference
 
@@ -78,6 +78,8 @@ def _relative_time(seconds: int) -> str:
 
 def _destination(e164: str, form: NumberFormat) -> tuple[int, int, str]:
     """(TON, NPI, address) as the carrier wants it."""
+    if form is NumberFormat.COUNTRY:
+        return _TON_INTERNATIONAL, _NPI_ISDN, e164[1:]
     if form is NumberFormat.PLUS:
         return _TON_INTERNATIONAL, _NPI_ISDN, e164
     if form is NumberFormat.NATIONAL and e164.startswith(MAINLAND_PREFIX):

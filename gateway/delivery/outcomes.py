@@ -171,7 +171,7 @@ def _follow_parts(record: Record, *, at: Milliseconds, reason: str = "") -> None
     if after is before:
         return
     if after in TRANSITIONS[before]:
-        _set_status(record, after, at=at, reason=reason)
+        _append(record, after, at=at, reason=reason)
     elif before not in FINAL:
         # A late answer finds a message queued to go again: it had been sent, whatever we thought.
         _set_status(record, Status.SENDING, at=at, reason=reason)
@@ -179,8 +179,13 @@ def _follow_parts(record: Record, *, at: Milliseconds, reason: str = "") -> None
 
 
 def _set_status(record: Record, status: Status, *, at: Milliseconds, reason: str) -> None:
+    before = record.state.status
+    assert status in TRANSITIONS[before], f"{before} -> {status}"
+    _append(record, status, at=at, reason=reason)
+
+
+def _append(record: Record, status: Status, *, at: Milliseconds, reason: str) -> None:
     state = record.state
-    assert status in TRANSITIONS[state.status], f"{state.status} -> {status}"
     state.status = status
     timeline = state.timeline
     entry = Entry(max(at, timeline[-1].at), status, reason)  # a receipt that waited to be claimed is older than a doubt

@@ -41,6 +41,10 @@ LOOK_UP_AT_ONCE: Final = 200
 _CODINGS: Final = {coding.value: coding for coding in Coding}
 _UDH_INDICATOR: Final = 0x40
 
+# An enum's members are slow to look up by value, and slow to name.
+_STATES: Final[Mapping[int, MessageState]] = {int(state): state for state in MessageState}
+_STATE_NAMES: Final[Mapping[MessageState, str]] = {state: state.name.lower() for state in MessageState}
+
 Reply = Callable[[bool], None]
 
 log = structlog.get_logger(__name__)
@@ -150,7 +154,7 @@ class Receipts:
             carrier_message_id=parsed.message_id,
             source=body.source_addr,
             destination=body.destination_addr,
-            state=int(parsed.state),
+            state=parsed.state,
             error=parsed.error,
             at=self._shared.clock(),
             reference=parsed.user_message_reference or 0,
@@ -166,7 +170,7 @@ class Receipts:
     def _apply(self, carrier: Carrier, found: Awaited, receipt: UnmatchedReceipt, reply: Reply) -> None:
         """Settle an attempt; acknowledge when that is on disk, also when it said nothing new: the first may not be."""
         record, n, k = found.record, found.n, found.k
-        state = MessageState(receipt.state)
+        state = _STATES[receipt.state]
         attempt = record.state.parts[n].attempts[k]
         if not attempt.carrier_message_id and receipt.carrier_message_id:
             outcomes.learn_id(record, n, k, receipt.carrier_message_id)
@@ -185,7 +189,7 @@ class Receipts:
             metrics.delivery_seconds.observe(max(0, at - message.accepted_at) / 1000, (message.category,))
 
     def _count(self, carrier: Carrier, state: MessageState, *, matched: str) -> None:
-        self._shared.metrics.receipts.add((carrier.name, state.name.lower(), matched))
+        self._shared.metrics.receipts.add((carrier.settings.name, _STATE_NAMES[state], matched))
 
     # --- those that are not in memory --------------------------------------------------------------------------------
 
@@ -231,7 +235,7 @@ class Receipts:
         if found is not None:
             self._apply(carrier, found, receipt, miss.reply)
             return
-        self._count(carrier, MessageState(receipt.state), matched="no")
+        self._count(carrier, _STATES[receipt.state], matched="no")
         commit = self._shared.store.keep_receipt(receipt)
         self._give_up(self._unmatched[carrier.name].add(receipt))
         self._shared.after.add(commit, miss.reply)
