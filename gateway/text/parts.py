@@ -44,7 +44,7 @@ _NUMBERED: Final = {  # by coding and whether the reference is 16 bits wide: a h
 def count_parts(text: str, *, coding: Coding | None = None, wide_reference: bool = False, reserve: int = 0) -> int:
     """Return how many parts `cut` makes of `text`, also where these are too many. Raises UnencodableText."""
     if coding is None:
-        # Most texts, quickly: what has room in UCS-2 has room in GSM 7-bit too, where a character is two septets at most.
+        # Most texts, quickly: what has room in UCS-2 has room in GSM too, where a character is two septets at most.
         if not reserve and len(text) <= _AIR_OCTETS // 2 and len(encode(text, Coding.UCS2)) <= _AIR_OCTETS:
             return 1
         coding = choose_coding(text)
