@@ -15,7 +15,7 @@ from sqlcipher3 import dbapi2
 
 from gateway.message import MessageId, Status
 from gateway.store.api import StoreUnavailableError
-from gateway.store.database import Connection, naming, sync_directory
+from gateway.store.database import Connection, address, naming, open_for_reading, sync_directory
 from gateway.store.files import DataFile, files_between
 from gateway.store.indexes import INDEX_TABLES, INDEXED_FIELDS, REBUILD, Region, index_path
 from gateway.store.schema import FIRST_LANE, PATHS, STATUS_CODES
@@ -100,7 +100,7 @@ class Builder:
         path = index_path(self._directory, region)
         unfinished, staging = path.with_suffix(".unfinished"), path.with_suffix(".staging")
         try:
-            with naming(path, remedy=REBUILD), closing(_connect(unfinished, "rwc")) as connection:
+            with naming(path, remedy=REBUILD), closing(_create(unfinished)) as connection:
                 _prepare(connection, staging)
                 for file in files_between(files, region.above, region.through):
                     self._copy(connection, file, region)
@@ -115,7 +115,7 @@ class Builder:
 
     def _copy(self, connection: Connection, file: DataFile, region: Region) -> None:
         """Copy what is indexed of one data file, a stretch at a time."""
-        connection.execute("ATTACH ? AS source", (_address(file.path, "ro"),))
+        connection.execute("ATTACH ? AS source", (address(file.path, "rw"),))
         above: int | None = region.above
         while above is not None and above < region.through:
             self._check()
@@ -145,28 +145,24 @@ class Builder:
 
     def _ask(self, file: DataFile, question: str, arguments: Sequence[object]) -> int | None:
         """The first value of the first row."""
-        with naming(file.path), closing(_connect(file.path, "ro")) as connection:
+        with naming(file.path), closing(open_for_reading(file.path)) as connection:
             row = connection.execute(question, arguments).fetchone()
         return None if row is None else row[0]
 
 
+def _create(path: Path) -> Connection:
+    return dbapi2.connect(address(path, "rwc"), uri=True, isolation_level=None)
+
+
 def _prepare(connection: Connection, staging: Path) -> None:
     """Make the tables. Nobody sees them half-filled, and a crash throws them away: no journal, no syncs."""
-    connection.execute("ATTACH ? AS staging", (_address(staging, "rwc"),))
+    connection.execute("ATTACH ? AS staging", (address(staging, "rwc"),))
     for name in ("main", "staging"):
         connection.execute(f"PRAGMA {name}.journal_mode=OFF")
         connection.execute(f"PRAGMA {name}.synchronous=OFF")
     connection.execute(f"PRAGMA cache_size={_CACHE_KIBIBYTES}")
     for statement in (*INDEX_TABLES, *_STAGING_TABLES):
         connection.execute(statement)
-
-
-def _connect(path: Path, mode: str) -> Connection:
-    return dbapi2.connect(_address(path, mode), uri=True, isolation_level=None)
-
-
-def _address(path: Path, mode: str) -> str:
-    return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 def _sync(path: Path) -> None:

@@ -17,6 +17,7 @@ from gateway.store.database import Connection
 
 _ROWS: Final = 4_000  # written since the last copying: about 8 MiB of log, more than that is copied at once
 _PAGE_BYTES: Final = 4_096
+_LONGEST_WAIT_SECONDS: Final = 0.1  # for a reader who is in the way
 
 
 class Checkpointer:
@@ -93,14 +94,14 @@ class Checkpointer:
     def _connection(self, path: Path) -> Connection:
         connection = self._connections.get(path)
         if connection is None:
-            connection = dbapi2.connect(str(path), isolation_level=None)
+            connection = dbapi2.connect(str(path), isolation_level=None, timeout=_LONGEST_WAIT_SECONDS)
             connection.execute("PRAGMA wal_autocheckpoint=0")
             self._connections[path] = connection
         return connection
 
     def _close(self, path: Path, connection: Connection) -> None:
-        """Close both connections. The last one out copies what is left of the log and removes it."""
+        """Copy what is left of the log, and close both connections. The last one out removes the log."""
         connection.close()
-        own = self._connections.pop(path, None)
-        if own is not None:
-            own.close()
+        with suppress(dbapi2.Error):
+            self._connection(path).execute("PRAGMA wal_checkpoint(TRUNCATE)")  # a reader may keep it from being removed
+        self._connections.pop(path).close()

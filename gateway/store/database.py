@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlcipher3 import dbapi2
 
@@ -39,9 +39,15 @@ def open_for_writing(path: Path, steps: Sequence[Sequence[str]]) -> Connection:
 
 def open_for_reading(path: Path) -> Connection:
     """Open a file that is there already, to change nothing. Raises what SQLite raises: see `naming`."""
-    connection = dbapi2.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection = dbapi2.connect(address(path, "rw"), uri=True, isolation_level=None)
+    connection.execute("PRAGMA query_only=1")
     connection.execute(f"PRAGMA cache_size={_READER_CACHE_KIBIBYTES}")
     return connection
+
+
+def address(path: Path, mode: Literal["rw", "rwc"]) -> str:
+    """The URI of a file; `rwc` creates it. Not `ro`, in which the last reader leaves an empty log behind, for ever."""
+    return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 _RESTORE: Final = "bring it back from a backup, or put an empty file in its place to give up what it held"

@@ -296,11 +296,7 @@ class SqliteStore:
         """Tell everybody what became of a batch, and begin the next."""
         self._under_way = None
         bug = under_way.exception()
-        if bug is not None:
-            for commit in cut.taken.commits():
-                commit.set_exception(StoreUnavailableError(f"a bug: {bug!r}"))
-            raise bug
-        report = under_way.result()
+        report = under_way.result() if bug is None else Report(control=StoreUnavailableError(f"a bug: {bug!r}"))
         self._cutter.learn(cut, report)
         self._indexing.appended(sum(writes.appended_count for writes in cut.batch.files))
         self._note_failure(cut, report)
@@ -310,7 +306,10 @@ class SqliteStore:
                 commit.set_result(None)
             else:
                 commit.set_exception(StoreUnavailableError(str(error)))
-        self._put_back(cut, report)
+        if bug is None:
+            self._put_back(cut, report)
+        else:  # its changes would only fail again
+            self._loop.call_exception_handler({"message": "a batch was dropped", "exception": bug})
         if self._has_work() and self._is_open:
             if report.control is not None or report.files:
                 self._next_cut = self._loop.call_later(self._settings.retry_seconds, self._cut)

@@ -192,6 +192,32 @@ async def test_a_log_is_begun_anew_when_it_has_reached_its_limit(open_store, pla
     assert log.stat().st_size < 12 * limit
 
 
+async def test_reading_the_archive_leaves_nothing_behind(open_store, plain, samples):
+    store = await open_store(file_messages=1)
+    records = samples.records(3)
+    for record in records:
+        await store.append([record])
+        await store.update(samples.enter(record, Status.CANCELLED))
+    store = await open_store(file_messages=1)
+    assert len((await store.find(Query(since=0))).records) == 3
+    await store.close()
+    assert sorted((Path(plain.path) / "data").iterdir()) == [file.path for file in files(plain)]
+
+
+async def test_the_log_of_a_file_that_is_rotated_away_is_emptied_though_a_reader_has_it_open(
+    open_store, plain, samples
+):
+    store = await open_store(file_messages=1, open_files=2)
+    records = samples.records(5)
+    for record in records:
+        await store.append([record])
+        await store.read(records[0].id)
+    async with asyncio.timeout(5):
+        while any(log.stat().st_size for log in logs(plain)[:1]):
+            await asyncio.sleep(0.005)
+    assert await store.read(records[0].id) == copy_of(records[0])
+
+
 # Files that are not what they should be.
 
 
@@ -349,6 +375,21 @@ async def test_more_than_may_wait_fails_at_once(open_store, samples):
         await changes[2]
     assert store.update(records[0]) is changes[0]
     await changes[1]
+
+
+async def test_a_change_of_what_was_never_appended_is_a_bug_that_stops_nothing(open_store, samples):
+    complaints: list[dict] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    store = await open_store(retry_seconds=0.001)
+    await store.append(samples.records(1))
+    stray = store.update(samples.record())
+    with pytest.raises(StoreUnavailableError, match=r"a bug: .*0 of 1 rows written"):
+        await stray
+    assert len(complaints) == 1
+    later = samples.record()
+    await store.append([later])
+    assert await store.read(later.id) == copy_of(later)
+    assert store.failure is None
 
 
 @pytest.mark.parametrize("name", LIMITS)
