@@ -92,7 +92,7 @@ class Bind:
             longest_seconds=settings.reconnect_longest_seconds,
             random=random,
         )
-        self._bound: asyncio.Future[None] | None = None
+        self._bound: asyncio.Future[str] | None = None  # why the bind under way has failed; "" when it has not
         self._leaving = False  # the session is ending: it takes no more requests
         self._closing = asyncio.Event()  # it shall not be opened again
         self._log = log.bind(bind=settings.name)
@@ -135,6 +135,8 @@ class Bind:
                 self._note_down(str(error) or type(error).__name__)
             else:
                 up_at = time.monotonic()
+                if self._closing.is_set():
+                    await connection.unbind()
                 await connection.closed
                 if time.monotonic() - up_at >= STABLE_SECONDS:
                     self._backoff.reset()
@@ -169,16 +171,12 @@ class Bind:
             connection.send(
                 request(system_id=settings.system_id, password=settings.password, system_type=settings.system_type)
             )
-            await self._bound
+            fault = await self._bound
+            if fault:
+                raise BindRefused(fault)
         except BaseException:
             connection.abort()
             raise
-        self.connection = connection
-        self._leaving = False
-        self.error = ""
-        self.since = _wall_clock()
-        self._log.info("bind is up", host=settings.host, port=settings.port, mode=settings.mode)
-        self._owner.bind_is_up(self)
         return connection
 
     def _take(self, connection: Connection, events: list[Event]) -> None:
@@ -209,16 +207,23 @@ class Bind:
         connection.release(event.sequence_number)
         if self._bound is None or self._bound.done():
             return
-        if event.command_status == 0:
-            self._bound.set_result(None)
-        else:
-            text = f"bind refused: 0x{event.command_status:02X} {describe(event.command_status)}"
-            self._bound.set_exception(BindRefused(text))
+        if event.command_status:
+            self._bound.set_result(f"bind refused: {describe(event.command_status)}")
+            return
+        # At once: what comes in the same read, receipts or the end, is for a bind that is up.
+        self._bound.set_result("")
+        self.connection = connection
+        self._leaving = False
+        self.error = ""
+        self.since = _wall_clock()
+        settings = self.settings
+        self._log.info("bind is up", host=settings.host, port=settings.port, mode=settings.mode)
+        self._owner.bind_is_up(self)
 
     def _ended(self, connection: Connection, event: SessionBroken | SessionClosed) -> None:
         error = str(event.error) if isinstance(event, SessionBroken) else "unbound"
         if self._bound is not None and not self._bound.done():
-            self._bound.set_exception(BindRefused(f"the connection ended before the bind was answered: {error}"))
+            self._bound.set_result(f"the connection ended before the bind was answered: {error}")
         if connection is not self.connection:
             return
         self.connection = None
