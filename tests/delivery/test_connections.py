@@ -186,7 +186,7 @@ async def test_whatever_a_carrier_does_to_a_connection_nothing_is_lost(trouble: 
             in_doubt = [record for record in records if rig.status_on_disk(record) is Status.IN_DOUBT]
             assert 1 <= len(in_doubt) <= 4
         assert set(copies) == {record.message.to.removeprefix("+") for record in records}
-        assert rig.carrier.in_use == 0
+        await eventually(lambda: rig.carrier.in_use == 0)
 
 
 async def test_a_carrier_that_fails_again_and_again_loses_nothing():

@@ -203,7 +203,7 @@ async def test_a_part_of_which_one_copy_is_the_rule_waits_in_doubt():
 
         assert attempts(stored) == [(None, "timeout")]
         assert len(smsc.submits) == 2
-        assert rig.carrier.in_use == 0
+        await eventually(lambda: rig.carrier.in_use == 0)
 
 
 async def test_a_connection_reset_after_the_bytes_sends_the_part_again():
@@ -410,7 +410,7 @@ async def test_a_slot_is_held_until_the_answer_is_on_disk():
         smsc.otherwise = accept()
         rig.store.let_go()
         await eventually(lambda: all(rig.status_on_disk(record) is Status.SUBMITTED for record in records))
-        assert rig.carrier.in_use == 0
+        await eventually(lambda: rig.carrier.in_use == 0)
 
 
 async def test_while_the_store_is_broken_no_slot_is_freed_and_then_all_are():
@@ -513,4 +513,4 @@ async def test_a_bind_lost_while_the_intent_is_written_sends_the_only_copy_by_th
 
         assert attempts(stored) == [(0, "")]
         assert len(smsc.submits) == 1
-        assert rig.carrier.in_use == 0
+        await eventually(lambda: rig.carrier.in_use == 0)
