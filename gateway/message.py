@@ -150,7 +150,10 @@ class Record(msgspec.Struct, gc=False):
 
     def first_waiting(self, *, after: int = -1) -> int | None:
         """The first part behind `after`, counted from 0, that waits to be handed over; None when none does."""
-        for n, part in enumerate(self.state.parts):
+        parts = self.state.parts
+        if len(parts) == 1:  # as most have
+            return 0 if after < 0 and parts[0].status is PartStatus.WAITING else None
+        for n, part in enumerate(parts):
             if part.status is PartStatus.WAITING and n > after:
                 return n
         return None

@@ -44,6 +44,19 @@ class Counter:
         return family
 
 
+class Series:
+    """The durations with one set of labels: how many in each bucket, and their sum."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(self._bounds, seconds)] += 1
+        self.total += seconds
+
+
 class Histogram:
     """Durations in seconds, by labels."""
 
@@ -52,24 +65,27 @@ class Histogram:
         self._help = help_text
         self._labels = labels
         self._bounds = tuple(buckets)
-        self._series: dict[Labels, tuple[list[int], list[float]]] = {}  # counts a bucket, and the sum in a list of one
+        self._series: dict[Labels, Series] = {}
 
-    def observe(self, seconds: float, labels: Labels = ()) -> None:
+    def series(self, labels: Labels = ()) -> Series:
+        """Those with these labels: to be kept, where many are observed."""
         series = self._series.get(labels)
         if series is None:
-            series = self._series[labels] = ([0] * (len(self._bounds) + 1), [0.0])
-        series[0][bisect_left(self._bounds, seconds)] += 1
-        series[1][0] += seconds
+            series = self._series[labels] = Series(self._bounds)
+        return series
+
+    def observe(self, seconds: float, labels: Labels = ()) -> None:
+        self.series(labels).observe(seconds)
 
     def collect(self) -> Metric:
         family = HistogramMetricFamily(self.name, self._help, labels=self._labels)
-        for labels, (counts, total) in list(self._series.items()):
+        for labels, series in list(self._series.items()):
             running = 0
             buckets = []
-            for bound, count in zip((*self._bounds, float("inf")), counts, strict=True):
+            for bound, count in zip((*self._bounds, float("inf")), series.counts, strict=True):
                 running += count
                 buckets.append(("+Inf" if bound == float("inf") else repr(bound), running))
-            family.add_metric(labels, buckets, total[0])
+            family.add_metric(labels, buckets, series.total)
         return family
 
 

@@ -31,6 +31,7 @@ NOT_KEPT: Final = 1
 
 FINISHED: Final = "gateway_messages_finished_total"
 LOOK_SECONDS: Final = 0.1
+LAST_LOOK_SECONDS: Final = 0.03  # once every request is answered
 LINE_SECONDS: Final = 1.0
 
 # What is required of every load, whatever else is.
@@ -41,6 +42,8 @@ THROUGHPUT: Final = 1_000_000
 # PDUs that one part makes are four: submit, response, receipt, response. The audit needs all of them in the journal.
 JOURNAL_ENTRIES_A_PART: Final = 6
 LEAST_JOURNAL_ENTRIES: Final = 200_000
+# How long a telephone takes is not what is measured: receipts come soon, spread enough to come in another order.
+RECEIPTS_SECONDS: Final = (0.01, 0.1)
 
 
 class BurstSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +124,7 @@ async def measure(settings: BurstSettings, console: Console) -> int:
         rig_settings = RigSettings(
             config=settings.config,
             tables=unhindered(read_tables(settings.config)),
-            simulator_tables={"memory": {"journal_entries": _journal_entries(plan)}},
+            simulator_tables=_simulator_tables(plan),
             connections=settings.connections + 1,  # one more to look at the counters
         )
         async with start_rig(rig_settings, directory) as rig:
@@ -194,7 +197,7 @@ async def _follow(api: Api, sent: Sent, console: Console, started_at: float, tim
             say(console, f"{now - started_at:6.1f} s  accepted {sent.accepted:,}, final {sent.finished:,}")
         if done or (sent.last_answer_at is not None and now - sent.last_answer_at > timeout_seconds):
             return
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS if sent.last_answer_at is None else LAST_LOOK_SECONDS)
 
 
 async def _audit(rig: Rig, plan: Plan, accepted: int) -> Findings:
@@ -208,8 +211,12 @@ async def _audit(rig: Rig, plan: Plan, accepted: int) -> Findings:
     return audit.findings(accepted=accepted)
 
 
-def _journal_entries(plan: Plan) -> int:
-    return max(LEAST_JOURNAL_ENTRIES, plan.parts * JOURNAL_ENTRIES_A_PART)
+def _simulator_tables(plan: Plan) -> Tables:
+    low, high = RECEIPTS_SECONDS
+    return {
+        "memory": {"journal_entries": max(LEAST_JOURNAL_ENTRIES, plan.parts * JOURNAL_ENTRIES_A_PART)},
+        "receipts": {"delay_seconds": {"kind": "uniform", "low": low, "high": high}},
+    }
 
 
 def _introduce(console: Console, settings: BurstSettings, plan: Plan, directory: Path) -> None:
@@ -218,6 +225,8 @@ def _introduce(console: Console, settings: BurstSettings, plan: Plan, directory:
         f"plan       {len(plan.messages):,} messages, {settings.batch} a request, {settings.connections} at once",
     )
     say(console, f"           {plan.mix}; seed {plan.seed}")
+    low, high = RECEIPTS_SECONDS
+    say(console, f"           every message has a receipt, {low:g} to {high:g} s after its submit")
     say(console, f"machine    {describe_machine()}; store on {file_system(directory)}")
     say(console, f"           {describe_versions()}")
 

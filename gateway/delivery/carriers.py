@@ -132,6 +132,10 @@ class Carrier:
         self._pump_timer_at = 0.0
         self._refills: set[asyncio.Task[None]] = set()
         self._late: set[asyncio.Task[None]] = set()  # answers whose messages are being read
+        metrics = shared.metrics
+        self._queue_seconds = {priority: metrics.queue_seconds.series((priority,)) for priority in Priority}
+        self._response_seconds = metrics.submit_response_seconds.series((settings.name,))
+        self.receipt_seconds = metrics.receipt_seconds.series((settings.name,))
         self.stopping = False
         self.is_up = False  # whether some bind could send now
 
@@ -185,7 +189,7 @@ class Carrier:
         ]:
             record = self._shared.live.get(message_id)
             if record is not None:
-                self._may_go(record)
+                self._may_go(record, self._shared.clock())
 
     def stop(self) -> None:
         """Hand over nothing more. What is under way may still be answered."""
@@ -206,17 +210,17 @@ class Carrier:
         if now < self._held_until:
             self._pump_at(self._held_until)
             return
-        while True:
-            bind = self._freest_bind()
-            if bind is None:
-                break
-            handover = self._under_way.get(bind.name) or self._next_handover(bind)
+        at = self._shared.clock()
+        under_way, bucket = self._under_way, self._bucket
+        while (bind := self._freest_bind()) is not None:
+            handover = (under_way and under_way.get(bind.settings.name)) or self._next_handover(bind, at)
             if handover is None:
                 break
-            if not self._bucket.take(1, now=now):
-                self._pump_at(now + self._bucket.ready_in())
+            if not bucket.take(1, now=now):
+                under_way.setdefault(bind.settings.name, handover)
+                self._pump_at(now + bucket.ready_in())
                 break
-            self._hand_over(bind, handover, now)
+            self._hand_over(bind, handover, now, at)
         for lane in self._in_order:
             if lane.wants_refill:
                 self._refill(lane)
@@ -241,7 +245,7 @@ class Carrier:
                 best, most = bind, free
         return best
 
-    def _next_handover(self, bind: Bind) -> Handover | None:
+    def _next_handover(self, bind: Bind, at: Milliseconds) -> Handover | None:
         """The next message to go, all of whose parts will leave by this bind."""
         if len(self._retries) >= self._shared.settings.lane_window:
             return None  # so much is refused for now that more of it would only fill the memory
@@ -252,9 +256,10 @@ class Carrier:
             record = lane.take()
             if self._put_back:
                 self._put_back.discard(record.id)
-            if self._may_go(record):
+            if self._may_go(record, at):
                 handover = Handover(record, segments(record.message))
-                self._under_way[bind.name] = handover
+                if record.message.parts > 1:
+                    self._under_way[bind.settings.name] = handover
                 return handover
 
     def _next_lane(self) -> Lane | None:
@@ -266,35 +271,33 @@ class Carrier:
             return low if self._turn == 0 else normal
         return normal if normal.oldest is not None else low if low.oldest is not None else None
 
-    def _may_go(self, record: Record) -> bool:
+    def _may_go(self, record: Record, at: Milliseconds) -> bool:
         """Look again at what may have changed since acceptance. A record that ended in the meantime is skipped."""
         if record.state.status in FINAL or record.first_waiting() is None:
             return False
-        now = self._shared.clock()
-        if record.message.expires_at > now:
+        if record.message.expires_at > at:
             return True
-        if outcomes.end(record, Status.EXPIRED, at=now, reason="validity ended"):
+        if outcomes.end(record, Status.EXPIRED, at=at, reason="validity ended"):
             self.keep(record)
         else:
             self._stranded.add(record.id)
         return False
 
-    def _hand_over(self, bind: Bind, handover: Handover, now: float) -> None:
+    def _hand_over(self, bind: Bind, handover: Handover, now: float, at: Milliseconds) -> None:
         """Hand over the next waiting part of a message: at once, or, where one copy is the rule, after its intent."""
         record, message = handover.record, handover.record.message
         n = record.first_waiting()
+        if self._under_way and (n is None or record.is_final or record.first_waiting(after=n) is None):
+            self._under_way.pop(bind.settings.name, None)
         if n is None or record.is_final:
-            del self._under_way[bind.name]
             return
-        if record.first_waiting(after=n) is None:
-            del self._under_way[bind.name]
         shared, connection = self._shared, bind.connection
         assert connection is not None
-        at = shared.clock()
         body, reference = submit_sm(message, handover.text, n, self.settings, now=at)
         if record.status is Status.QUEUED and not record.state.parts[n].attempts:
-            shared.metrics.queue_seconds.observe((at - message.accepted_at) / 1000, (message.priority,))
-        k = outcomes.hand_over(record, n, Attempt(self.name, bind.name, at, reference=reference))
+            self._queue_seconds[message.priority].observe((at - message.accepted_at) / 1000)
+        attempt = Attempt(self.settings.name, bind.settings.name, at, "", None, "", reference)
+        k = outcomes.hand_over(record, n, attempt)
         flight = Flight(record, n, k, now)
         if shared.categories[message.category].on_doubt is OnDoubt.RESEND:
             self._send(connection, body, flight)
@@ -354,7 +357,7 @@ class Carrier:
         """A carrier's answer to a part, in time or late."""
         flight = event.context
         assert isinstance(flight, Flight)
-        self._shared.metrics.submit_response_seconds.observe(self._loop.time() - flight.sent_at, (self.name,))
+        self._response_seconds.observe(self._loop.time() - flight.sent_at)
         record = self._shared.live.get(flight.record.id)
         if record is None:
             _start(self._read_answered(connection, event, flight), among=self._late)

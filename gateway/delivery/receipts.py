@@ -19,7 +19,7 @@ from gateway.delivery.carriers import Carrier, Shared
 from gateway.delivery.handover import source_address
 from gateway.delivery.live import Reading
 from gateway.delivery.unmatched import Unmatched
-from gateway.message import Attempt, MessageId, Milliseconds, PartStatus, Record, Status
+from gateway.message import Attempt, Category, MessageId, Milliseconds, PartStatus, Record, Status
 from gateway.smpp import (
     AlertNotification,
     CommandStatus,
@@ -65,6 +65,8 @@ class Receipts:
         self._shared = shared
         self._next_id = next_id
         self._unmatched: dict[str, Unmatched] = {}
+        delivery_seconds = shared.metrics.delivery_seconds
+        self._delivery_seconds = {category: delivery_seconds.series((category,)) for category in Category}
         self._misses: list[Miss] = []
         self._looking: asyncio.Task[None] | None = None
 
@@ -179,14 +181,13 @@ class Receipts:
         commit = carrier.keep(record, changed=changed)
         self._shared.after.add(commit, reply)
         self._count(carrier, state, matched="yes")
-        self._measure(record, attempt, receipt.at, changed=changed)
+        self._measure(carrier, record, attempt, receipt.at, changed=changed)
 
-    def _measure(self, record: Record, attempt: Attempt, at: Milliseconds, *, changed: bool) -> None:
-        metrics = self._shared.metrics
-        metrics.receipt_seconds.observe(max(0, at - attempt.at) / 1000, (attempt.carrier,))
-        if changed and record.status is Status.DELIVERED:
+    def _measure(self, carrier: Carrier, record: Record, attempt: Attempt, at: Milliseconds, *, changed: bool) -> None:
+        carrier.receipt_seconds.observe(max(0, at - attempt.at) / 1000)
+        if changed and record.state.status is Status.DELIVERED:
             message = record.message
-            metrics.delivery_seconds.observe(max(0, at - message.accepted_at) / 1000, (message.category,))
+            self._delivery_seconds[message.category].observe(max(0, at - message.accepted_at) / 1000)
 
     def _count(self, carrier: Carrier, state: MessageState, *, matched: str) -> None:
         self._shared.metrics.receipts.add((carrier.settings.name, _STATE_NAMES[state], matched))
