@@ -420,7 +420,7 @@ class Carrier:
 
     def _refused(self, connection: Connection, flight: Flight, status: int, at: Milliseconds) -> None:
         record, n, k = flight.record, flight.n, flight.k
-        text = f"0x{status:02X} {describe(status)}"
+        text = describe(status)
         kind = classify(status)
         self._shared.metrics.submits.add((self.name, kind.value))
         if kind is StatusClass.THROTTLE:  # says nothing of the message: it waits as long as it is valid

@@ -23,6 +23,7 @@ from gateway.message import MessageId, PartStatus, Priority, Record, Status
 from gateway.store.api import Recovered, StoreError
 
 DRAIN_LOOK_SECONDS: Final = 0.02
+NO_CARRIER: Final = "no configured carrier reaches it"
 
 log = structlog.get_logger(__name__)
 
@@ -112,16 +113,16 @@ class Delivery:
 
     def _take_up(self, record: Record) -> None:
         """One message that was on its way when the gateway stopped."""
-        if record.status is Status.SCHEDULED:
+        if record.status in {Status.SCHEDULED, Status.HELD}:
             self._shared.live.drop(record)
-            self._schedule(record)
+            if record.status is Status.SCHEDULED:
+                self._schedule(record)
             return
         carrier = self._carrier_of(record)
         if carrier is None:
-            log.warning("a message is with a carrier that is not configured any more", message=str(record.id))
-            self._shared.live.drop(record)  # a receipt cannot come; its deadline will
+            self._leave_behind(record)
             return
-        self._doubt_unanswered(record)
+        self._doubt_unanswered(record, self._shared.categories[record.message.category].on_doubt)
         for each in self._carriers_of(record):
             each.watch(record)
         for n, part in enumerate(record.state.parts):
@@ -132,9 +133,20 @@ class Delivery:
             carrier.keep(record)
             carrier.send_again(record)
 
-    def _doubt_unanswered(self, record: Record) -> None:
+    def _leave_behind(self, record: Record) -> None:
+        """No configured carrier can go on with it: nothing more of it leaves, and no receipt will come.
+
+        What waits to be sent has failed; for the rest the receipt deadline comes.
+        """
+        log.warning("a message is with a carrier that is not configured any more", message=str(record.id))
+        self._doubt_unanswered(record, OnDoubt.WAIT)
+        if any(part.status is PartStatus.WAITING for part in record.state.parts):
+            outcomes.end(record, Status.FAILED, at=self._shared.clock(), reason=NO_CARRIER)
+            self._shared.store.update(record)
+        self._shared.live.drop(record)
+
+    def _doubt_unanswered(self, record: Record, on_doubt: OnDoubt) -> None:
         """Bytes may have left before the stop, and the answer is lost with it."""
-        on_doubt = self._shared.categories[record.message.category].on_doubt
         at = self._shared.clock()
         unanswered = [n for n, part in enumerate(record.state.parts) if part.status is PartStatus.SENDING]
         for n in unanswered:
@@ -170,7 +182,7 @@ class Delivery:
         carrier = self._carrier_of(record)
         if carrier is None:
             at = self._shared.clock()
-            outcomes.end(record, Status.FAILED, at=at, reason="no configured carrier reaches it")
+            outcomes.end(record, Status.FAILED, at=at, reason=NO_CARRIER)
         else:
             record.lane = f"{carrier.name}/{record.message.priority}"
         self._shared.after.add(self._shared.store.update(record), partial(self._is_queued, carrier, record))

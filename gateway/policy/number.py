@@ -23,10 +23,10 @@ class NumberStage:
         try:
             number = normalise(candidate.draft.to)
         except InvalidNumber as invalid:
-            return Refusal(Reason.INVALID_NUMBER, f"to: {invalid.reason}")
+            return Refusal(Reason.INVALID_NUMBER, f"This number cannot be used: {invalid.reason}")
         entry = self._plan.lookup(number)
         if entry.kind in self._refused_kinds:
-            detail = f"to: {entry.kind} numbers are not reached by short messages"
+            detail = f"Numbers of the kind {entry.kind} are not reached by short messages."
             return Refusal(Reason.INVALID_NUMBER, detail, {"kind": str(entry.kind)})
         candidate.number = number
         candidate.network = entry.network
