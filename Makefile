@@ -1,5 +1,7 @@
 # Every target does its own set-up; a fresh machine needs Python 3.11, pip, make and gcc.
 PYTHON ?= python3
+# Messages a second that `make load` asks for, on a machine that does nothing else.
+LOAD_RATE ?= 10000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -50,7 +52,7 @@ bench: $(STAMP)
 	$(BIN)/python -m pytest -m bench tests/bench --benchmark-group-by=group --benchmark-columns=median,iqr,ops
 
 load: $(STAMP)
-	$(BIN)/python -m loadtest burst
+	$(BIN)/python -m loadtest burst --rate-at-least $(LOAD_RATE)
 
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

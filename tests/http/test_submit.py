@@ -81,7 +81,8 @@ async def test_an_array_is_answered_in_its_order_each_message_by_itself(api: Any
     assert second == {
         "error": {
             "code": "invalid_number",
-            "detail": "This number cannot be used: it is no mobile number of mainland China, and others need + or 00 and a country code",
+            "detail": "This number cannot be used: it is no mobile number of mainland China, "
+            "and others need + or 00 and a country code",
         },
         "status": "refused",
     }
