@@ -15,7 +15,7 @@ from sqlcipher3 import dbapi2
 
 from gateway.message import MessageId, Status
 from gateway.store.api import StoreUnavailableError
-from gateway.store.database import Connection, address, naming, open_for_reading, sync_directory
+from gateway.store.database import Connection, address, naming, open_for_reading, sync
 from gateway.store.files import DataFile, files_between
 from gateway.store.indexes import INDEX_TABLES, INDEXED_FIELDS, REBUILD, Region, index_path
 from gateway.store.schema import FIRST_LANE, PATHS, STATUS_CODES
@@ -105,9 +105,9 @@ class Builder:
                 for file in files_between(files, region.above, region.through):
                     self._copy(connection, file, region)
                 self._sort(connection)
-            _sync(unfinished)
+            sync(unfinished)
             unfinished.rename(path)
-            sync_directory(self._directory)
+            sync(self._directory)
         finally:
             unfinished.unlink(missing_ok=True)
             staging.unlink(missing_ok=True)
@@ -163,11 +163,3 @@ def _prepare(connection: Connection, staging: Path) -> None:
     connection.execute(f"PRAGMA cache_size={_CACHE_KIBIBYTES}")
     for statement in (*INDEX_TABLES, *_STAGING_TABLES):
         connection.execute(statement)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlcipher3 import dbapi2
 
+from gateway.store.api import StoreError, StoreUnavailableError
 from gateway.store.database import Connection
 
 _ROWS: Final = 4_000  # written since the last copying: about 8 MiB of log, more than that is copied at once
@@ -25,6 +26,7 @@ class Checkpointer:
 
     def __init__(self, *, wal_bytes: int, every_seconds: float) -> None:
         self.gate: Final = threading.Lock()  # held by whoever commits
+        self.failure: StoreError | None = None  # why the last log could not be copied
         self._wal_pages = wal_bytes // _PAGE_BYTES
         self._every_seconds = every_seconds
         self._changed = threading.Condition()
@@ -84,12 +86,15 @@ class Checkpointer:
 
     def _copy_back(self, path: Path) -> None:
         """Copy what is committed; a log that could not be copied stays as it is, and is tried again with the next."""
-        with suppress(dbapi2.Error):
+        try:
             connection = self._connection(path)
             _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if pages >= self._wal_pages:
                 with self.gate:
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self.failure = None
+        except dbapi2.Error as error:
+            self.failure = StoreUnavailableError(f"{path}: {error}")
 
     def _connection(self, path: Path) -> Connection:
         connection = self._connections.get(path)

@@ -6,11 +6,10 @@ import msgspec
 
 from gateway.message import MessageId, Milliseconds, Record, time_of_id
 from gateway.store.api import Commit, InboundMessage, StoreError, UnmatchedReceipt
-from gateway.store.files import Catalog, DataFile, data_file
+from gateway.store.files import Catalog, DataFile, Layout, data_file
 from gateway.store.pending import Chunk, Gathered
 from gateway.store.rows import Lanes, encode_appended, encode_changed, encode_list, is_untouched
 from gateway.store.settings import StoreSettings
-from gateway.store.startup import Layout
 from gateway.store.writer import Batch, FileWrites, Report
 
 
@@ -86,6 +85,7 @@ class Cutter:
         self._saved_lanes = 0
         self._live_messages = 0  # in the newest file
         self._last_id = MessageId(0)  # the highest that was written
+        self._planned: DataFile | None = None  # to be begun, and could not be created yet
 
     def start(self, *, live_messages: int, last_id: MessageId) -> None:
         """Go on with the files, and the lanes, that were found at a start."""
@@ -123,7 +123,9 @@ class Cutter:
 
     def learn(self, cut: Cut, report: Report) -> None:
         """Take in what the writer did."""
+        self._planned = cut.batch.new_file or self._planned
         if report.created is not None:
+            self._planned = None
             self._catalog.add(report.created, is_open=True)
             self._live_messages = 0
         if report.control is not None:
@@ -142,15 +144,15 @@ class Cutter:
         """The file to begin with this cut; None when the live one goes on. Ids are the clock here."""
         ids = [next(iter(chunk.records)) for chunk in taken.appended if chunk.records]
         ids += [message.id for message in taken.inbound.values]
-        live = self._catalog.live
-        if live is None:
-            return data_file(self._layout.data, min(ids)) if ids else None
         first_id = min((message_id for message_id in ids if message_id > self._last_id), default=None)
         if first_id is None:
             return None
-        age_seconds = (time_of_id(first_id) - time_of_id(live.first_id)) / 1000
-        is_full = self._live_messages >= self._settings.file_messages or age_seconds >= self._settings.file_seconds
-        return data_file(self._layout.data, first_id) if is_full else None
+        live = self._catalog.live
+        if live is not None:
+            age_seconds = (time_of_id(first_id) - time_of_id(live.first_id)) / 1000
+            if self._live_messages < self._settings.file_messages and age_seconds < self._settings.file_seconds:
+                return None
+        return self._planned or data_file(self._layout.data, first_id)
 
     def _sort_in(
         self, records: Mapping[MessageId, Record], content: dict[DataFile, _ForFile], live: DataFile

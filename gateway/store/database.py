@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -64,8 +65,22 @@ def naming(path: Path, *, remedy: str = _RESTORE) -> Iterator[None]:
         raise StoreDamagedError(f"{path}: {error}: {remedy}") from error
 
 
-def run_in_transaction(connection: Connection, work: Callable[[], None]) -> None:
-    """Commit what `work` does, or nothing of it. Raises what it or SQLite raises."""
+def run_in_transaction(connection: Connection, work: Callable[[], object]) -> None:
+    """Commit what `work` does, or nothing of it. Raises what it or SQLite raises.
+
+    A transaction whose sync failed is rolled back, but SQLite leaves its pages behind the end of the write-ahead log,
+    where the next start after a crash would find and replay them. So a small commit is written over them at once,
+    synced or not. The connection is kept: the first one to open a file anew would replay them as well.
+    """
+    try:
+        _commit(connection, work)
+    except BaseException:
+        with suppress(dbapi2.Error):
+            _commit(connection, partial(connection.execute, "UPDATE failed_commits SET count = count + 1"))
+        raise
+
+
+def _commit(connection: Connection, work: Callable[[], object]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         work()
@@ -76,13 +91,16 @@ def run_in_transaction(connection: Connection, work: Callable[[], None]) -> None
         raise
 
 
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory survive a power loss."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Make a file's content, or the names in a directory, survive a power loss. Raises StoreUnavailableError."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StoreUnavailableError(f"{path}: {error.strerror}") from error
 
 
 def _bring_up_to_date(connection: Connection, path: Path, steps: Sequence[Sequence[str]]) -> None:
@@ -103,4 +121,4 @@ def _bring_up_to_date(connection: Connection, path: Path, steps: Sequence[Sequen
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version={number}")
 
-        run_in_transaction(connection, step)
+        _commit(connection, step)

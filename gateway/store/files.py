@@ -12,6 +12,17 @@ from gateway.message import MessageId, time_of_id
 _SUFFIX = ".db"
 
 
+class Layout:
+    """Where things are in the store's directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.lock = directory / "lock"
+        self.control = directory / "control.db"
+        self.data = directory / "data"
+        self.index = directory / "index"
+
+
 class DataFile(msgspec.Struct, frozen=True, order=True):
     """One data file. Its name gives the time, for people, and the first id."""
 

@@ -41,6 +41,7 @@ class Indexing:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-index", initializer=lower_priority)
         self._unindexed: int | None = None  # messages without an index, perhaps somewhat fewer; None: not counted yet
         self._task = asyncio.create_task(self._run(), name="store-index")
+        self._task.add_done_callback(_complain)
         self.announced_through = indexes.through
         self.failure: StoreError | None = None  # why the last index could not be built
 
@@ -101,3 +102,12 @@ class Indexing:
     async def _ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, partial(work, *args, **kwargs))
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    """Tell of a bug that ended the task; without it the store goes on, and scans what has no index."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        task.get_loop().call_exception_handler(
+            {"message": "indexes are built no more", "exception": error, "task": task}
+        )

@@ -33,6 +33,10 @@ class ChunkQueue:
     def __bool__(self) -> bool:
         return bool(self._chunks)
 
+    def __len__(self) -> int:
+        """How many records wait."""
+        return sum(len(chunk.records) for chunk in self._chunks)
+
     @property
     def is_full(self) -> bool:
         chunks = self._chunks
@@ -86,6 +90,52 @@ class ChunkQueue:
             count += len(chunk.records)
             taken.append(chunk)
         return taken
+
+
+class LateChanges:
+    """Changes to older files, apart by file: one that cannot be written fails its own changes and no others."""
+
+    def __init__(self, *, chunk_limit: int, limit: int) -> None:
+        self._chunk_limit = chunk_limit
+        self._limit = limit
+        self._queues: dict[MessageId, ChunkQueue] = {}  # by the first id of the file
+
+    def __bool__(self) -> bool:
+        return bool(self._queues)
+
+    def __contains__(self, message_id: MessageId) -> bool:
+        return any(message_id in queue for queue in self._queues.values())
+
+    @property
+    def is_full(self) -> bool:
+        return sum(map(len, self._queues.values())) >= self._limit
+
+    def put(self, record: Record, first_id: MessageId) -> Commit:
+        """Put a record where it waits already, else last among those of its file."""
+        return self._queue(first_id).put(record)
+
+    def put_back(self, records: dict[MessageId, Record], first_id: MessageId) -> None:
+        """Put records of one file first, except those that were handed over again meanwhile."""
+        self._queue(first_id).put_back(records)
+
+    def take(self) -> list[Chunk]:
+        """The first chunks of every file, until there are enough for one batch; the others wait for the next."""
+        taken: list[Chunk] = []
+        count = 0
+        for first_id, queue in list(self._queues.items()):
+            if count >= self._chunk_limit:
+                break
+            chunks = queue.take()
+            count += sum(len(chunk.records) for chunk in chunks)
+            taken += chunks
+            if not queue:
+                del self._queues[first_id]
+        return taken
+
+    def _queue(self, first_id: MessageId) -> ChunkQueue:
+        if first_id not in self._queues:
+            self._queues[first_id] = ChunkQueue(chunk_limit=self._chunk_limit, limit=self._limit)
+        return self._queues[first_id]
 
 
 class Gathered(Generic[T]):

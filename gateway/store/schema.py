@@ -47,6 +47,12 @@ class Step(msgspec.Struct, frozen=True):
     data: tuple[str, ...] = ()
 
 
+# One row: how many commits failed. It is written after each of them: see `database.run_in_transaction`.
+_FAILED_COMMITS: Final = (
+    "CREATE TABLE failed_commits (count INTEGER NOT NULL)",
+    "INSERT INTO failed_commits VALUES (0)",
+)
+
 STEPS: Final[tuple[Step, ...]] = (
     Step(
         control=(
@@ -61,6 +67,7 @@ STEPS: Final[tuple[Step, ...]] = (
                 PRIMARY KEY (carrier_message_id, carrier, id)
             ) WITHOUT ROWID
             """,
+            *_FAILED_COMMITS,
         ),
         data=(
             """
@@ -71,9 +78,10 @@ STEPS: Final[tuple[Step, ...]] = (
             """,
             "CREATE INDEX open_message ON message (lane, id, expires_at) WHERE lane > 0",
             "CREATE TABLE inbound (id INTEGER PRIMARY KEY, body TEXT NOT NULL)",
-            # One row: how many messages the file has, the latest time that anything in it tells of, failed commits.
-            "CREATE TABLE tally (messages INTEGER NOT NULL, latest INTEGER NOT NULL, failures INTEGER NOT NULL)",
-            "INSERT INTO tally VALUES (0, 0, 0)",
+            # One row: how many messages the file has, and the latest time that anything in it tells of.
+            "CREATE TABLE tally (messages INTEGER NOT NULL, latest INTEGER NOT NULL)",
+            "INSERT INTO tally VALUES (0, 0)",
+            *_FAILED_COMMITS,
         ),
     ),
 )

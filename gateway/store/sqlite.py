@@ -1,7 +1,6 @@
 """The store on disk: the loop gathers and cuts batches, a writer thread commits them, a reader thread answers.
 
-Whenever the writer is free, everything handed over since the last cut is encoded, as it is at that moment, and becomes
-one batch: alone a message is committed at once, under load many share a sync.
+Two more threads work beside the traffic: one copies write-ahead logs back, one builds index files.
 """
 
 import asyncio
@@ -22,23 +21,22 @@ from gateway.store.api import (
     Query,
     Recovered,
     StoreError,
-    StoreUnavailableError,
     UnmatchedReceipt,
 )
+from gateway.store.batching import Batching, failed_commit
 from gateway.store.checkpoints import Checkpointer
 from gateway.store.cutting import Cut, Cutter, Taken
-from gateway.store.files import Catalog, files_between
+from gateway.store.files import Catalog, Layout, files_between
 from gateway.store.indexes import LAST_ID, Indexes
 from gateway.store.indexing import Indexing
 from gateway.store.matching import UNSETTLED, has_attempt
-from gateway.store.pending import ChunkQueue, Gathered
 from gateway.store.reader import Reader
 from gateway.store.rows import Lanes
 from gateway.store.schema import STEPS, Step
 from gateway.store.search import Search, scan_attempts
 from gateway.store.settings import StoreSettings
-from gateway.store.startup import Found, Layout, lock_directory, open_control, survey
-from gateway.store.writer import Report, Writer
+from gateway.store.startup import Found, lock_directory, open_control, survey
+from gateway.store.writer import Batch, Report, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,19 +59,7 @@ class SqliteStore:
         self._cutter = Cutter(self._layout, settings, self._catalog, self._lanes)
         self._failure: StoreError | None = None
         self._disk = _DiskReserve(self._layout.directory, settings.disk_reserve_bytes)
-        # Handed over and not yet cut.
-        chunk = settings.batch_messages
-        self._appended = ChunkQueue(chunk_limit=chunk, limit=settings.pending_messages)
-        self._changed = ChunkQueue(chunk_limit=chunk, limit=settings.pending_changes)
-        self._late = ChunkQueue(chunk_limit=chunk, limit=settings.pending_changes)
-        self._inbound: Gathered[InboundMessage] = Gathered()
-        self._kept: Gathered[UnmatchedReceipt] = Gathered()
-        self._dropped: Gathered[UnmatchedReceipt] = Gathered()
-        self._late_timer: asyncio.TimerHandle | None = None
-        self._late_is_due = False
-        # The batch under way, or the call that will cut the next.
-        self._under_way: asyncio.Future[Report] | None = None
-        self._next_cut: asyncio.Handle | None = None
+        self._last_appended = MessageId(0)
         self._is_open = False
 
     async def open(self) -> Recovered:
@@ -96,6 +82,10 @@ class SqliteStore:
             self._layout.index, self._settings, self._catalog, self._indexes, await_batch=self._await_batch
         )
         self._cutter.start(live_messages=found.live_messages, last_id=found.last_id)
+        self._batching = Batching(
+            self._settings, self._catalog, cut=self._cut, write=self._write, written=self._written
+        )
+        self._last_appended = found.last_id
         self._is_open = True
         waiting = {self._lanes.name(number): count for number, count in found.waiting.items()}
         return Recovered(found.last_id, found.last_time, waiting, found.receipts)
@@ -104,16 +94,8 @@ class SqliteStore:
         if not self._is_open:
             return
         self._is_open = False
-        if self._late_timer is not None:
-            self._late_timer.cancel()
-        if self._next_cut is not None:
-            self._next_cut.cancel()
-        self._late_is_due = True
         await self._indexing.stop()
-        while self._under_way is not None or self._has_work():
-            if self._under_way is None:
-                self._cut()
-            await self._await_batch()
+        await self._batching.finish()
         await self._loop.run_in_executor(self._reader_thread, self._reader.close)
         await self._loop.run_in_executor(self._writer_thread, self._close_files)
         self._reader_thread.shutdown()
@@ -121,55 +103,39 @@ class SqliteStore:
 
     @property
     def failure(self) -> StoreError | None:
-        return self._failure
+        return self._batching.failure
 
     @property
-    def index_failure(self) -> StoreError | None:
-        """Why the last index file could not be built; searches are slower, and no less exact. None when all is well."""
-        return self._indexing.failure
+    def background_failure(self) -> StoreError | None:
+        """Why logs are not copied back, or index files not built. Nothing is lost by it. None when all is well."""
+        return self._checkpointer.failure or self._indexing.failure
 
     # Writing.
 
     def append(self, records: Sequence[Record]) -> Commit:
+        assert self._is_open, "the store is closed"
+        if records:
+            assert records[0].message.id > self._last_appended, "ids do not ascend"
+            self._last_appended = records[-1].message.id
         if self._disk.is_low():
-            return _failed(f"{self._layout.directory}: less than the disk reserve is free")
-        if self._appended.is_full:
-            return _failed("too many messages wait for the disk")
-        commit = self._appended.add({record.message.id: record for record in records})
-        self._wake()
-        return commit
+            return failed_commit(f"{self._layout.directory}: less than the disk reserve is free")
+        return self._batching.append(records)
 
     def update(self, record: Record) -> Commit:
-        commit = self._appended.replace(record) if self._appended else None  # written as it is at the cut
-        if commit is not None:
-            return commit
-        queue = self._changed
-        is_late = record.message.id < self._catalog.live_first_id and record.message.id not in queue
-        if is_late:
-            queue = self._late
-        if queue.is_full and record.message.id not in queue:
-            return _failed("too many changes wait for the disk")
-        commit = queue.put(record)
-        if is_late:
-            self._wake_later()
-        else:
-            self._wake()
-        return commit
+        assert self._is_open, "the store is closed"
+        return self._batching.update(record)
 
     def keep_receipt(self, receipt: UnmatchedReceipt) -> Commit:
-        commit = self._kept.add([receipt])
-        self._wake()
-        return commit
+        assert self._is_open, "the store is closed"
+        return self._batching.keep_receipt(receipt)
 
     def drop_receipts(self, receipts: Sequence[UnmatchedReceipt]) -> Commit:
-        commit = self._dropped.add(receipts)
-        self._wake_later()
-        return commit
+        assert self._is_open, "the store is closed"
+        return self._batching.drop_receipts(receipts)
 
     def append_inbound(self, message: InboundMessage) -> Commit:
-        commit = self._inbound.add([message])
-        self._wake()
-        return commit
+        assert self._is_open, "the store is closed"
+        return self._batching.append_inbound(message)
 
     # Reading.
 
@@ -241,104 +207,20 @@ class SqliteStore:
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         return await self._ask(self._reader.inbound, self._catalog.from_id(after), after=after, limit=limit)
 
-    # Cutting and writing batches.
+    # What the parts ask of each other.
 
-    def _wake(self) -> None:
-        """Cut the next batch as soon as the writer is free. Callbacks that are due before are still in it."""
-        assert self._is_open, "the store is closed"
-        if self._under_way is None and self._next_cut is None:
-            self._next_cut = self._loop.call_soon(self._cut)
+    def _cut(self, taken: Taken) -> Cut:
+        return self._cutter.cut(taken, indexed_through=self._indexing.announced_through)
 
-    def _wake_later(self) -> None:
-        """The same for what can wait to be gathered."""
-        assert self._is_open, "the store is closed"
-        if self._late_timer is None:
-            self._late_timer = self._loop.call_later(self._settings.late_change_seconds, self._end_gathering)
+    def _write(self, batch: Batch) -> asyncio.Future[Report]:
+        return self._loop.run_in_executor(self._writer_thread, self._writer.write, batch)
 
-    def _end_gathering(self) -> None:
-        self._late_timer = None
-        self._late_is_due = True
-        self._wake()
-
-    def _has_work(self) -> bool:
-        is_late_work = self._late_is_due and bool(self._late or self._dropped)
-        return bool(self._appended or self._changed or self._inbound or self._kept or is_late_work)
-
-    def _take(self) -> Taken:
-        appended, changed = self._appended.take(), self._changed.take()
-        dropped: Gathered[UnmatchedReceipt] = Gathered()
-        if self._late_is_due:
-            changed += self._late.take()
-            if (
-                not self._changed and not self._late
-            ):  # receipts go when all that they changed is in this batch, or before
-                dropped = self._dropped.take()
-            self._late_is_due = bool(self._late or self._dropped)
-        return Taken(appended, changed, self._inbound.take(), self._kept.take(), dropped)
-
-    def _cut(self) -> None:
-        """Hand everything that may be written now to the writer."""
-        self._next_cut = None
-        taken = self._take()
-        if not taken:
-            return
-        try:
-            cut = self._cutter.cut(taken, indexed_through=self._indexing.announced_through)
-        except UnicodeEncodeError as error:  # who hands over what is no text must not stop the others for ever
-            for commit in taken.commits():
-                commit.set_exception(StoreUnavailableError(f"cannot be written: {error}"))
-            self._loop.call_exception_handler({"message": "a batch that is no text was dropped", "exception": error})
-            return
-        self._under_way = self._loop.run_in_executor(self._writer_thread, self._writer.write, cut.batch)
-        self._under_way.add_done_callback(partial(self._written, cut))
-
-    def _written(self, cut: Cut, under_way: asyncio.Future[Report]) -> None:
-        """Tell everybody what became of a batch, and begin the next."""
-        self._under_way = None
-        bug = under_way.exception()
-        report = under_way.result() if bug is None else Report(control=StoreUnavailableError(f"a bug: {bug!r}"))
+    def _written(self, cut: Cut, report: Report) -> None:
         self._cutter.learn(cut, report)
         self._indexing.appended(sum(writes.appended_count for writes in cut.batch.files))
-        self._note_failure(cut, report)
-        for commit in cut.taken.commits():
-            error = cut.error_of(commit, report)
-            if error is None:
-                commit.set_result(None)
-            else:
-                commit.set_exception(StoreUnavailableError(str(error)))
-        if bug is None:
-            self._put_back(cut, report)
-        else:  # its changes would only fail again
-            self._loop.call_exception_handler({"message": "a batch was dropped", "exception": bug})
-        if self._has_work() and self._is_open:
-            if report.control is not None or report.files:
-                self._next_cut = self._loop.call_later(self._settings.retry_seconds, self._cut)
-            else:
-                self._next_cut = self._loop.call_soon(self._cut)
-
-    def _put_back(self, cut: Cut, report: Report) -> None:
-        """Keep the changes of a batch that failed, to write them with a later one; what it appended never was."""
-        for chunk in cut.taken.appended:
-            if cut.error_of(chunk.commit, report) is not None:
-                self._changed.discard(chunk.records)
-        for chunk in cut.taken.changed:
-            if cut.error_of(chunk.commit, report) is not None and self._is_open:
-                self._changed.put_back({key: value for key, value in chunk.records.items() if key not in self._late})
-
-    def _note_failure(self, cut: Cut, report: Report) -> None:
-        """An old file that cannot be written is no reason to accept nothing; `control.db` and the live file are."""
-        live = self._catalog.live
-        if report.control is not None:
-            self._failure = report.control
-        elif live is not None and live.first_id in report.files:
-            self._failure = report.files[live.first_id]
-        elif len(report.files) < len(cut.batch.files) or not cut.batch.files:
-            self._failure = None
 
     async def _await_batch(self) -> None:
-        """Return when the batch under way is written, and all who wait for it were told: `_written` is called first."""
-        if self._under_way is not None:
-            await asyncio.wait([self._under_way])
+        await self._batching.await_batch()
 
     async def _ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Have the reader's thread answer."""
@@ -382,12 +264,8 @@ class _DiskReserve:
         now = time.monotonic()
         if now - self._looked_at >= _DISK_CHECK_SECONDS:
             self._looked_at = now
-            self._is_low = shutil.disk_usage(self._directory).free < self._reserve_bytes
+            try:
+                self._is_low = shutil.disk_usage(self._directory).free < self._reserve_bytes
+            except OSError:  # who cannot be asked has nothing free
+                self._is_low = True
         return self._is_low
-
-
-def _failed(why: str) -> Commit:
-    """A commit that failed before it began."""
-    commit = Commit()
-    commit.set_exception(StoreUnavailableError(why))
-    return commit

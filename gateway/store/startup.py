@@ -12,22 +12,11 @@ from gateway.message import MessageId, Milliseconds
 from gateway.store.api import StoreDamagedError, StoreLockedError, StoreUnavailableError, UnmatchedReceipt
 from gateway.store.checkpoints import Checkpointer
 from gateway.store.control import Control
-from gateway.store.database import Connection, naming, open_for_writing, sync_directory
-from gateway.store.files import DataFile, data_file, data_files_in
+from gateway.store.database import Connection, naming, open_for_writing, sync
+from gateway.store.files import DataFile, Layout, data_file, data_files_in
 from gateway.store.indexes import Region, take_stock
 from gateway.store.schema import END_OF_LANES, FIRST_LANE, Step
 from gateway.store.writer import Writer
-
-
-class Layout:
-    """Where things are in the store's directory."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.lock = directory / "lock"
-        self.control = directory / "control.db"
-        self.data = directory / "data"
-        self.index = directory / "index"
 
 
 class Found(msgspec.Struct):
@@ -73,7 +62,7 @@ def open_control(layout: Layout, steps: Sequence[Step], checkpointer: Checkpoint
         for file in data_files_in(layout.data):
             open_for_writing(file.path, [step.data for step in steps]).close()
     connection = open_for_writing(layout.control, [step.control for step in steps])
-    sync_directory(layout.directory)
+    sync(layout.directory)
     return Control(layout.control, connection, checkpointer)
 
 

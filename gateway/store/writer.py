@@ -1,9 +1,4 @@
-"""The writer: what one thread does with the batches that the loop cuts. A file is one transaction.
-
-A batch that fails is not there, and will not be: SQLite leaves the frames of a transaction whose sync failed behind the
-end of the write-ahead log, where a restart would find and replay them. So a small commit is written over them at once,
-synced or not. For the same reason the connection is kept: opening the file anew, alone, would replay them as well.
-"""
+"""The writer: what one thread does with the batches that the loop cuts. A file is one transaction."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -13,13 +8,12 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from sqlcipher3 import dbapi2
 
 from gateway.message import MessageId, Milliseconds
 from gateway.store.api import StoreError
 from gateway.store.checkpoints import Checkpointer
 from gateway.store.control import Control
-from gateway.store.database import Connection, naming, open_for_writing, run_in_transaction, sync_directory
+from gateway.store.database import Connection, naming, open_for_writing, run_in_transaction, sync
 from gateway.store.files import DataFile
 from gateway.store.rows import Rows
 
@@ -52,7 +46,6 @@ _NEW_ATTEMPTS: Final = """
 """
 _INSERT_INBOUND: Final = "INSERT INTO inbound SELECT value ->> 0, value FROM json_each(CAST(? AS TEXT))"
 _UPDATE_TALLY: Final = "UPDATE tally SET messages = messages + ?, latest = max(latest, ?)"
-_COUNT_FAILURE: Final = "UPDATE tally SET failures = failures + 1"
 _HAS_OPEN: Final = "SELECT EXISTS (SELECT 1 FROM message WHERE lane > 0)"
 
 
@@ -160,16 +153,9 @@ class Writer:
 
     def _create(self, file: DataFile) -> None:
         """Make an empty data file. It is known to `control.db` before it holds anything."""
-        try:
-            self.connection(file)
-            with naming(file.path):
-                sync_directory(file.path.parent)
-            self._control.add_file(file.first_id)
-        except StoreError:
-            connection = self._connections.pop(file.path, None)
-            if connection is not None:
-                self._checkpointer.retire(file.path, connection)
-            raise
+        self.connection(file)
+        sync(file.path.parent)
+        self._control.add_file(file.first_id)
 
     def _note_stragglers(self, writes: FileWrites, indexed_through: MessageId) -> None:
         """Before they are committed: one too many does no harm, one too few loses a receipt."""
@@ -187,11 +173,7 @@ class Writer:
         path = writes.file.path
         connection = self.connection(writes.file)
         with self._checkpointer.gate, naming(path):
-            try:
-                run_in_transaction(connection, partial(_write_rows, connection, writes))
-            except BaseException:
-                _overwrite_failed(connection)
-                raise
+            run_in_transaction(connection, partial(_write_rows, connection, writes))
         self._checkpointer.written(path, writes.count)
 
     def _closed(self, files: Sequence[DataFile], report: Report) -> list[MessageId]:
@@ -217,9 +199,3 @@ def _write_rows(connection: Connection, writes: FileWrites) -> None:
     if writes.inbound:
         connection.execute(_INSERT_INBOUND, (writes.inbound,))
     connection.execute(_UPDATE_TALLY, (writes.appended_count, writes.latest))
-
-
-def _overwrite_failed(connection: Connection) -> None:
-    """Write something harmless over the frames of a failed commit, so that no restart replays them."""
-    with suppress(dbapi2.Error):
-        run_in_transaction(connection, partial(connection.execute, _COUNT_FAILURE))

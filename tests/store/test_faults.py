@@ -216,6 +216,7 @@ async def test_a_full_disk_fails_what_does_not_fit_and_takes_more_when_there_is_
 
 
 async def test_a_disk_that_fails_at_a_rotation_loses_nothing(plain, start_worker, fsync_shim, tmp_path):
+    data = Path(plain.path) / "data"
     settings = msgspec.structs.replace(plain, file_messages=2)
     failing = tmp_path / "failing"
     worker = await start_worker(settings, LD_PRELOAD=str(fsync_shim), FAIL_SYNC_FILE=str(failing))
@@ -231,6 +232,23 @@ async def test_a_disk_that_fails_at_a_rotation_loses_nothing(plain, start_worker
         found = await everything(store)
         assert sorted(found) == acknowledged
         assert found[acknowledged[0]].status is Status.SENDING
+    assert len(sorted(data.glob("*.db"))) == 3
+
+
+async def test_a_kill_while_a_new_file_cannot_be_created_leaves_a_store_that_opens(
+    plain, start_worker, fsync_shim, tmp_path
+):
+    settings = msgspec.structs.replace(plain, file_messages=2)
+    failing = tmp_path / "failing"
+    worker = await start_worker(settings, LD_PRELOAD=str(fsync_shim), FAIL_SYNC_FILE=str(failing))
+    acknowledged = await worker.ask(append=2)
+    failing.touch()
+    for _ in range(3):
+        assert "error" in await worker.ask(append=2)
+    await worker.kill()
+    async with opened(settings) as (store, recovered):
+        assert (await everything(store)).keys() == set(acknowledged)
+        assert recovered.last_id == acknowledged[-1]
 
 
 async def test_nothing_is_accepted_into_the_disk_reserve_but_changes_are_written(plain, samples, monkeypatch):

@@ -355,11 +355,11 @@ async def test_a_failed_build_is_told_and_tried_again(open_store, tiny, samples,
         patched.setattr(Builder, "build", fail)
         store = await open_store()
         records = await fill(store, samples, 4)
-        await until(lambda: store.index_failure is not None)
-        assert "No space left" in str(store.index_failure)
+        await until(lambda: store.background_failure is not None)
+        assert "No space left" in str(store.background_failure)
         assert await store.find_attempts("cmcc-a", ["id-3"]) == [copy_of(records[3])]
     await until(lambda: indexed(store) == 1)
-    await until(lambda: store.index_failure is None)
+    await until(lambda: store.background_failure is None)
 
 
 def test_regions_have_no_holes_whatever_is_lost():
