@@ -109,4 +109,6 @@ class Checkpointer:
         connection.close()
         with suppress(dbapi2.Error):
             self._connection(path).execute("PRAGMA wal_checkpoint(TRUNCATE)")  # a reader may keep it from being removed
-        self._connections.pop(path).close()
+        own = self._connections.pop(path, None)
+        if own is not None:
+            own.close()

@@ -27,7 +27,9 @@ def open_for_writing(path: Path, steps: Sequence[Sequence[str]]) -> Connection:
     with naming(path):
         connection = dbapi2.connect(str(path), isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            [mode] = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            if mode != "wal":
+                raise StoreUnavailableError(f"{path}: no write-ahead log is possible here: choose a local disk")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA wal_autocheckpoint=0")
             connection.execute(f"PRAGMA cache_size={_WRITER_CACHE_KIBIBYTES}")
@@ -51,11 +53,11 @@ def address(path: Path, mode: Literal["rw", "rwc"]) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
-_RESTORE: Final = "bring it back from a backup, or put an empty file in its place to give up what it held"
+RESTORE: Final = "bring it back from a backup, or put an empty file in its place to give up what it held"
 
 
 @contextmanager
-def naming(path: Path, *, remedy: str = _RESTORE) -> Iterator[None]:
+def naming(path: Path, *, remedy: str = RESTORE) -> Iterator[None]:
     """Raise what SQLite says about a file as a StoreError that names it, and what to do when it is damaged."""
     try:
         yield

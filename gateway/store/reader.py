@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from gateway.message import MessageId, Milliseconds, Record, Status
-from gateway.store.api import InboundMessage
-from gateway.store.database import Connection, naming, open_for_reading
+from gateway.store.api import InboundMessage, StoreDamagedError
+from gateway.store.database import RESTORE, Connection, naming, open_for_reading
 from gateway.store.files import DataFile, files_between
 from gateway.store.indexes import LAST_ID, REBUILD
 from gateway.store.matching import AWAITING_RECEIPT, UNSETTLED
@@ -24,6 +26,10 @@ _CLIENT_REFS: Final = f"""
         body ->> '{PATHS["accepted_at"]}'
     FROM message WHERE id > ? ORDER BY id LIMIT ?
 """  # noqa: S608 the paths are ours
+
+_OF_CARRIER: Final = "WHERE carrier_message_id IN (SELECT value FROM json_each(?)) AND carrier = ? ->> 0"
+_INDEXED_ATTEMPTS: Final = f"SELECT id FROM attempt {_OF_CARRIER}"  # noqa: S608
+_STRAGGLERS: Final = f"SELECT id FROM straggler {_OF_CARRIER}"  # noqa: S608
 
 
 class Reader:
@@ -49,7 +55,10 @@ class Reader:
         """The records that a question for the columns of `RECORD` yields."""
         lanes = self._lanes
         rows = self.rows(file.path, statement, arguments)
-        return [decode_record(lane, body, state, lanes) for _, lane, body, state in rows]
+        try:
+            return [decode_record(lane, body, state, lanes) for _, lane, body, state in rows]
+        except msgspec.DecodeError as error:
+            raise StoreDamagedError(f"{file.path}: {error}: {RESTORE}") from error
 
     def read(self, files: Sequence[DataFile], message_id: MessageId) -> Record | None:
         """The record with this id, if it is in one of `files`, which are given oldest first."""
@@ -104,17 +113,19 @@ class Reader:
             rows = self._connection(index).execute(statement, (encode_text([text]), above, below, limit))
             return [MessageId(message_id) for (message_id,) in rows]
 
-    def look_up_attempts(
-        self, path: Path, table: str, carrier: str, carrier_message_ids: Sequence[str]
-    ) -> list[MessageId]:
-        """The messages that an index, or `control.db`, has under a carrier and one of its ids."""
-        statement = f"""
-            SELECT id FROM {table}
-            WHERE carrier_message_id IN (SELECT value FROM json_each(?)) AND carrier = ? ->> 0
-        """  # noqa: S608
-        with naming(path, remedy=REBUILD):
-            arguments = (encode_text(carrier_message_ids), encode_text([carrier]))
-            return [MessageId(message_id) for (message_id,) in self._connection(path).execute(statement, arguments)]
+    def look_up_attempts(self, index: Path, carrier: str, carrier_message_ids: Sequence[str]) -> list[MessageId]:
+        """The messages that an index has under a carrier and one of its ids."""
+        with naming(index, remedy=REBUILD):
+            return self._ids(index, _INDEXED_ATTEMPTS, carrier, carrier_message_ids)
+
+    def stragglers(self, control: Path, carrier: str, carrier_message_ids: Sequence[str]) -> list[MessageId]:
+        """The messages that `control.db` has under a carrier and one of its ids."""
+        with naming(control):
+            return self._ids(control, _STRAGGLERS, carrier, carrier_message_ids)
+
+    def _ids(self, path: Path, statement: str, carrier: str, carrier_message_ids: Sequence[str]) -> list[MessageId]:
+        arguments = (encode_text(carrier_message_ids), encode_text([carrier]))
+        return [MessageId(message_id) for (message_id,) in self._connection(path).execute(statement, arguments)]
 
     def _open_ones(
         self, files: Iterable[DataFile], codes: Sequence[int], *, after: MessageId, before: MessageId, limit: int

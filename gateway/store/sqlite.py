@@ -175,12 +175,12 @@ class SqliteStore:
         files, regions, wanted = self._catalog.files, self._indexes.regions, frozenset(carrier_message_ids)
         if not wanted:
             return []
-        look_up, control = self._reader.look_up_attempts, self._layout.control
-        named = set(await self._ask(look_up, control, "straggler", carrier, carrier_message_ids))
+        look_up, stragglers = self._reader.look_up_attempts, self._reader.stragglers
+        named = set(await self._ask(stragglers, self._layout.control, carrier, carrier_message_ids))
         found: dict[MessageId, Record] = {}
         for region in regions:
             if region.index is not None:
-                named.update(await self._ask(look_up, region.index, "attempt", carrier, carrier_message_ids))
+                named.update(await self._ask(look_up, region.index, carrier, carrier_message_ids))
                 continue
             for file in files_between(files, region.above, region.through):
                 above: MessageId | None = region.above

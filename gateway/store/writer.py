@@ -121,7 +121,7 @@ class Writer:
                 self._control.drop_receipts(batch.dropped_receipts)
         except StoreError as error:
             report.drops = error
-        report.closed = tuple(self._closed(batch.perhaps_closed, report))
+        report.closed = tuple(self._closed(batch.perhaps_closed))
         return report
 
     def connection(self, file: DataFile) -> Connection:
@@ -176,7 +176,7 @@ class Writer:
             run_in_transaction(connection, partial(_write_rows, connection, writes))
         self._checkpointer.written(path, writes.count)
 
-    def _closed(self, files: Sequence[DataFile], report: Report) -> list[MessageId]:
+    def _closed(self, files: Sequence[DataFile]) -> list[MessageId]:
         """Mark the files that have no open message left; those that cannot be marked now are looked at again later."""
         closed = []
         for file in files:

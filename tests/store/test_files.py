@@ -322,6 +322,20 @@ async def test_a_damaged_old_file_fails_its_own_messages_and_no_others(open_stor
     assert await store.read(records[1].id) == copy_of(records[1])
 
 
+async def test_a_damaged_row_is_told_from_a_missing_one(open_store, plain, samples):
+    store = await open_store()
+    record = samples.record()
+    await store.append([record])
+    await store.close()
+    connection = dbapi2.connect(str(files(plain)[0].path))
+    connection.execute("UPDATE message SET body = 'x'")
+    connection.commit()
+    connection.close()
+    store = await open_store()
+    with pytest.raises(StoreDamagedError, match=r"\.db: JSON is malformed.*bring it back from a backup"):
+        await store.read(record.id)
+
+
 async def test_a_receipt_is_not_forgotten_before_what_it_changed_is_written(open_store, plain, samples):
     receipt = samples.receipt("id-1")
     store = await open_store(file_messages=1, retry_seconds=60.0)

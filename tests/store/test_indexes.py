@@ -103,15 +103,15 @@ async def listed(store: SqliteStore, **filters: object) -> list:
 
 @pytest.fixture
 def look_ups(monkeypatch) -> list[tuple[Path, str]]:
-    """Every look into an index: the file, and the field."""
+    """Every look into an index: the file, and the field or the carrier."""
     seen: list[tuple[Path, str]] = []
 
     def spy(name: str) -> None:
         real = getattr(Reader, name)
 
-        def look_up(self, path, field, *args, **kwargs):
-            seen.append((path, field))
-            return real(self, path, field, *args, **kwargs)
+        def look_up(self, path, first, *args, **kwargs):
+            seen.append((path, first))
+            return real(self, path, first, *args, **kwargs)
 
         monkeypatch.setattr(Reader, name, look_up)
 
@@ -141,6 +141,15 @@ async def test_a_search_looks_into_the_indexes_and_scans_the_rest(open_store, ti
         assert await listed(store, **filters) == wanted
         assert {path for path, _ in look_ups} == set(indexes(tiny))
         assert {seen for _, seen in look_ups} == {field}
+
+
+async def test_receipts_look_into_the_indexes_and_scan_the_rest(open_store, tiny, samples, look_ups):
+    store = await open_store()
+    records = await fill(store, samples, 14)
+    await until(lambda: indexed(store) == 3)
+    found = await store.find_attempts("cmcc-a", ["id-13", "id-0", "id-6"])
+    assert found == [copy_of(records[n]) for n in (13, 6, 0)]
+    assert sorted(look_ups) == [(path, "cmcc-a") for path in indexes(tiny)]
 
 
 async def test_what_an_index_does_not_name_is_not_found_so_it_is_really_used(open_store, tiny, samples):
