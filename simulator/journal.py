@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.smpp import Body, CommandId, CommandStatus, EsmClass
+from gateway.smpp import Body, CommandId, CommandStatus, DeliverSm, EsmClass, SubmitSm
 from gateway.text import Coding, decode, split_header
 
 
@@ -162,7 +162,7 @@ def render(entry: Entry, *, number: int, with_text: bool = False) -> dict[str, A
         return line
     if message_id := getattr(body, "message_id", ""):
         line["message_id"] = message_id
-    if hasattr(body, "short_message"):
+    if isinstance(body, SubmitSm | DeliverSm):  # not submit_multi or replace_sm, which lack some of the fields
         line |= {name: getattr(body, field) for field, name in _MESSAGE_FIELDS.items()}
         line |= _content(body, with_text=with_text)
     if tlvs := getattr(body, "tlvs", ()):
@@ -170,7 +170,7 @@ def render(entry: Entry, *, number: int, with_text: bool = False) -> dict[str, A
     return line
 
 
-def _content(body: Any, *, with_text: bool) -> dict[str, Any]:
+def _content(body: SubmitSm | DeliverSm, *, with_text: bool) -> dict[str, Any]:
     content: dict[str, Any] = {"short_message": body.short_message.hex()}
     data = body.short_message
     if body.esm_class & EsmClass.UDHI:

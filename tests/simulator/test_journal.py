@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.smpp import CommandId, CommandStatus, DeliverSm, SubmitSm, SubmitSmResp, Tlv
+from gateway.smpp import Body, CommandId, CommandStatus, ReplaceSm, SubmitMulti, SubmitSm, SubmitSmResp, Tlv
 from simulator.journal import Entry, Journal, Question, name_command, name_status, render
 
 AT = 1_700_000_000.25
@@ -17,7 +17,7 @@ def entry(
     command_id: int = CommandId.SUBMIT_SM,
     status: int = 0,
     phone: str = "8613800001234",
-    body: SubmitSm | SubmitSmResp | DeliverSm | None = SUBMIT,
+    body: Body | None = SUBMIT,
 ) -> Entry:
     return Entry(at, incoming, bind, "gateway", command_id, status, 7, phone, body)
 
@@ -104,6 +104,14 @@ def test_a_part_is_rendered_with_its_place_and_its_text() -> None:
     assert line["part"] == {"reference": 7, "total": 2, "number": 1}
     assert line["text"] == "物业"
     assert line["tlvs"] == {"0x0204": "002a"}
+
+
+@pytest.mark.parametrize("body", [SubmitMulti(short_message=b"hi"), ReplaceSm(message_id="1", short_message=b"hi")])
+def test_a_refused_command_with_a_message_is_rendered_without_it(body: Body) -> None:
+    line = render(entry(command_id=body.command_id, body=body), number=1, with_text=True)
+
+    assert line["command"] == name_command(body.command_id)
+    assert "short_message" not in line
 
 
 def test_what_is_only_a_header_is_rendered_as_one() -> None:
