@@ -13,7 +13,7 @@ import structlog
 
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import STORE_RETRY_SECONDS, Carrier, Shared
-from gateway.delivery.lanes import Lane
+from gateway.delivery.lanes import Lane, carrier_of_lane
 from gateway.delivery.later import Later
 from gateway.delivery.live import Reading
 from gateway.delivery.receipts import Receipts
@@ -243,8 +243,3 @@ class Delivery:
             self._receipts.drop_old(now=self._shared.clock())
             if self._sweeps is not None:
                 await self._sweeps.sweep()
-
-
-def carrier_of_lane(lane: str) -> str:
-    """The carrier part of `carrier/priority`."""
-    return lane.rpartition("/")[0]

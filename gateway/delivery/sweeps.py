@@ -10,6 +10,7 @@ import structlog
 
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier, Shared
+from gateway.delivery.lanes import carrier_of_lane
 from gateway.delivery.live import Reading
 from gateway.message import Milliseconds, PartStatus, Record, Status
 from gateway.store.api import Commit, StoreError
@@ -89,7 +90,10 @@ class Sweeps:
         return bool(waiting)
 
     def _carrier_of(self, record: Record) -> Carrier:
-        """The carrier that a record is with, or would go to; of carriers that are gone, any stands in."""
+        """The carrier that a record waits for, is with, or would go to; of carriers that are gone, any stands in."""
+        waits_for = self._carriers.get(carrier_of_lane(record.lane))
+        if waits_for is not None:
+            return waits_for
         for part in record.state.parts:
             if part.attempts and part.attempts[-1].carrier in self._carriers:
                 return self._carriers[part.attempts[-1].carrier]

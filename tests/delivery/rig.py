@@ -57,7 +57,8 @@ class SlowStore(MemoryStore):
         return list(self._receipts)
 
     def after_a_crash(self) -> "SlowStore":
-        """What a start finds if everything stopped now."""
+        """What a start finds if everything stopped now. This one commits nothing more."""
+        self.is_held = True
         found = SlowStore()
         found._records = {number: copy_of(record) for number, record in self._records.items()}
         found._open = {number: found._records[number] for number in self._open}
