@@ -59,6 +59,9 @@ class Flight(msgspec.Struct, gc=False):
     sent_at: float  # loop time
 
 
+HeldSlot = tuple[Connection, int, Record]  # the sequence number of an answered submit_sm, whose answer is being written
+
+
 class Handover(msgspec.Struct):
     """A message that is being handed over, part by part, through one bind."""
 
@@ -132,6 +135,8 @@ class Carrier:
         self._pump_timer_at = 0.0
         self._refills: set[asyncio.Task[None]] = set()
         self._late: set[asyncio.Task[None]] = set()  # answers whose messages are being read
+        self._release_all = self._release_slots  # bound once, for they are what actions are gathered by
+        self._forget_all = self._forget_finals
         metrics = shared.metrics
         self._queue_seconds = {priority: metrics.queue_seconds.series((priority,)) for priority in Priority}
         self._response_seconds = metrics.submit_response_seconds.series((settings.name,))
@@ -375,7 +380,8 @@ class Carrier:
                     record = reading.adopt(stored or flight.record)
         except StoreError as error:
             log.warning("could not read an answered message", message=str(flight.record.id), error=str(error))
-            self._release(connection, event.sequence_number, flight.record, True)
+            connection.release(event.sequence_number)
+            self.wake()
             return
         flight.record = record
         self._answered(connection, event, flight)
@@ -397,8 +403,7 @@ class Carrier:
             self._refused(connection, flight, status, at)
         commit = self.keep(record)
         if not event.late:
-            release = partial(self._release, connection, event.sequence_number, record)
-            shared.after.add(commit, release)
+            shared.after.gather(commit, self._release_all, (connection, event.sequence_number, record))
 
     def request_unanswered(self, bind: Bind, event: RequestUnanswered | Unanswered, error: str) -> None:
         """Bytes left, or may have, and no answer came: in doubt, or sent again, as the category says."""
@@ -463,7 +468,7 @@ class Carrier:
                 message, status = record.message, record.status
                 labels = (self.name, message.network, message.category, status)
                 self._shared.metrics.messages_finished.add(labels)
-            self._shared.after.add(commit, partial(self._forget_final, record))
+            self._shared.after.gather(commit, self._forget_all, record)
         return commit
 
     def watch(self, record: Record) -> None:
@@ -477,17 +482,22 @@ class Carrier:
                 elif attempt.command_status is None:
                     self.awaiting.add_without_id(record, n, k)
 
-    def _release(self, connection: Connection, sequence_number: int, record: Record, succeeded: bool) -> None:
-        """The answer is on disk: only now is its window slot free, so that a crash resends no more than the window."""
-        if succeeded:
-            connection.release(sequence_number)
-            self.wake()
+    def _release_slots(self, held: list[HeldSlot], succeeded: bool) -> None:
+        """The answers are on disk: only now are their slots free, so that a crash resends no more than the window."""
+        if not succeeded:
+            self._loop.call_later(STORE_RETRY_SECONDS, self._keep_again, held)
             return
-        self._loop.call_later(STORE_RETRY_SECONDS, self._keep_again, connection, sequence_number, record)
+        for connection, sequence_number, _ in held:
+            connection.release(sequence_number)
+        self.wake()
 
-    def _keep_again(self, connection: Connection, sequence_number: int, record: Record) -> None:
-        release = partial(self._release, connection, sequence_number, record)
-        self._shared.after.add(self._shared.store.update(record), release)
+    def _keep_again(self, held: list[HeldSlot]) -> None:
+        for slot in held:
+            self._shared.after.gather(self._shared.store.update(slot[2]), self._release_all, slot)
+
+    def _forget_finals(self, records: list[Record], succeeded: bool) -> None:
+        for record in records:
+            self._forget_final(record, succeeded)
 
     def _forget_final(self, record: Record, succeeded: bool) -> None:
         """Let go of a final record, unless a bind still has one of its parts: then the answer comes here again."""
