@@ -175,7 +175,9 @@ class Intake:
             carriers=carriers,
         )
         status = Status.QUEUED if send_at is None else Status.SCHEDULED
-        first = next((carrier for carrier in carriers if self._is_up(carrier)), carriers[0])
+        first = carriers[0]
+        if not self._is_up(first):
+            first = next(filter(self._is_up, carriers), first)
         return new_record(message, status, lane=lane_name(first, priority))
 
     def _append(self, records: list[Record]) -> Commit:
