@@ -12,10 +12,11 @@ from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier, Shared
 from gateway.delivery.lanes import carrier_of_lane
 from gateway.delivery.live import Reading
-from gateway.message import Milliseconds, PartStatus, Record, Status
+from gateway.message import MessageId, Milliseconds, PartStatus, Record, Status
 from gateway.store.api import Commit, StoreError
 
 AT_ONCE: Final = 500
+STRETCH: Final = 10_000
 _AWAITING: Final = frozenset({PartStatus.SUBMITTED, PartStatus.IN_DOUBT})
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ class Sweeps:
         self._any_carrier = next(iter(carriers.values()))
         deadlines = [carrier.settings.receipt_deadline_seconds for carrier in carriers.values()]
         self._shortest_deadline = round(min(deadlines) * 1000)
+        self._looked_until = MessageId(-1)  # for overdue receipts
 
     async def sweep(self) -> None:
         """One look at everything. What the store cannot do now is done next time."""
@@ -66,17 +68,30 @@ class Sweeps:
         return carrier.keep(record)
 
     async def _give_up_waiting(self) -> None:
-        """Messages accepted after the shortest deadline ago cannot be overdue; of the others each is asked."""
+        """Messages accepted after the shortest deadline ago cannot be overdue; of the others each is asked.
+
+        A stretch of them each time, and the next from there on: there may be many whose own deadline is far.
+        """
+        for _ in range(STRETCH // AT_ONCE):
+            if not await self._look_on():
+                return
+
+    async def _look_on(self) -> bool:
+        """Look at the next few, and say whether there are more."""
         now = self._shared.clock()
         before = now - self._shortest_deadline
         live = self._shared.live
         with live.reading() as reading:
-            for stored in await self._shared.store.overdue(accepted_before=before, limit=AT_ONCE):
+            found = await self._shared.store.overdue(accepted_before=before, after=self._looked_until, limit=AT_ONCE)
+            for stored in found:
                 record = live.get(stored.id)
                 if record is None and self._is_overdue(stored, now):
                     record = reading.adopt(stored)
                 if record is not None and self._is_overdue(record, now) and outcomes.give_up_waiting(record, at=now):
                     self._carrier_of(record).keep(record)
+        there_are_more = len(found) == AT_ONCE
+        self._looked_until = found[-1].id if there_are_more else MessageId(-1)
+        return there_are_more
 
     def _is_overdue(self, record: Record, now: Milliseconds) -> bool:
         """Whether every part that awaits a receipt, or an answer that never came, has waited long enough."""

@@ -184,10 +184,10 @@ class Store(Protocol):
         In chunks, oldest first.
         """
 
-    async def overdue(self, *, accepted_before: Milliseconds, limit: int) -> list[Record]:
+    async def overdue(self, *, accepted_before: Milliseconds, after: MessageId, limit: int) -> list[Record]:
         """Open `submitted` and `in_doubt` records accepted before a time (by their ids), oldest first.
 
-        A receipt may be overdue.
+        A receipt may be overdue. `after`: where an earlier look stopped.
         """
 
     async def expired(self, *, now: Milliseconds, limit: int) -> list[Record]:

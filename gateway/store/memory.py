@@ -128,9 +128,9 @@ class MemoryStore:
         for start in range(0, len(records), _CHUNK):
             yield records[start : start + _CHUNK]
 
-    async def overdue(self, *, accepted_before: Milliseconds, limit: int) -> list[Record]:
+    async def overdue(self, *, accepted_before: Milliseconds, after: MessageId, limit: int) -> list[Record]:
         before = first_id_at(accepted_before)
-        late = (record for record in self._open_ones(AWAITING_RECEIPT) if record.id < before)
+        late = (record for record in self._open_ones(AWAITING_RECEIPT) if after < record.id < before)
         return [copy_of(record) for record in islice(late, limit)]
 
     async def expired(self, *, now: Milliseconds, limit: int) -> list[Record]:

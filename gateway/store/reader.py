@@ -72,8 +72,8 @@ class Reader:
     def unsettled(self, files: Iterable[DataFile], *, after: MessageId, limit: int) -> list[Record]:
         return self._open_ones(files, _codes(UNSETTLED), after=after, before=LAST_ID, limit=limit)
 
-    def overdue(self, files: Iterable[DataFile], *, before: MessageId, limit: int) -> list[Record]:
-        return self._open_ones(files, _codes(AWAITING_RECEIPT), after=MessageId(-1), before=before, limit=limit)
+    def overdue(self, files: Iterable[DataFile], *, after: MessageId, before: MessageId, limit: int) -> list[Record]:
+        return self._open_ones(files, _codes(AWAITING_RECEIPT), after=after, before=before, limit=limit)
 
     def expired(self, files: Iterable[DataFile], *, now: Milliseconds, limit: int) -> list[Record]:
         found: list[Record] = []

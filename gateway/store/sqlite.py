@@ -164,9 +164,11 @@ class SqliteStore:
             yield chunk
             after = chunk[-1].id
 
-    async def overdue(self, *, accepted_before: Milliseconds, limit: int) -> list[Record]:
+    async def overdue(self, *, accepted_before: Milliseconds, after: MessageId, limit: int) -> list[Record]:
         before = first_id_at(accepted_before)
-        return await self._ask(self._reader.overdue, self._catalog.open_files(), before=before, limit=limit)
+        return await self._ask(
+            self._reader.overdue, self._catalog.open_files(), after=after, before=before, limit=limit
+        )
 
     async def expired(self, *, now: Milliseconds, limit: int) -> list[Record]:
         return await self._ask(self._reader.expired, self._catalog.open_files(), now=now, limit=limit)

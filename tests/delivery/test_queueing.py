@@ -346,6 +346,22 @@ async def test_a_part_on_its_way_is_not_overtaken_by_the_deadline_of_another():
         assert rig.carrier.name == CARRIER
 
 
+async def test_messages_of_a_long_deadline_do_not_keep_others_from_ending():
+    """There may be many that are old and not overdue yet."""
+    async with scripted() as smsc:
+        quick = carrier_settings(bind_settings(smsc.port, "quick"), receipt_deadline_seconds=10.0)
+        patient = carrier_settings(bind_settings(smsc.port, "patient"), name="cmcc-b", receipt_deadline_seconds=1e6)
+        async with running(quick, patient) as rig:
+            waiting = [rig.a_message(carrier="cmcc-b") for _ in range(600)]
+            await rig.hand_in(*waiting)
+            await all_submitted(rig, waiting)
+            overdue = await rig.accept()
+            await rig.until(overdue, Status.SUBMITTED)
+            rig.ahead_milliseconds = 20_000
+            await rig.until(overdue, Status.UNKNOWN)
+            assert all(rig.status_on_disk(record) is Status.SUBMITTED for record in waiting)
+
+
 async def test_what_expires_on_disk_is_taken_off_the_count_of_its_own_lane():
     async with scripted() as smsc:
         await smsc.stop()

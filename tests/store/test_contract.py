@@ -287,10 +287,11 @@ async def test_unsettled_comes_in_chunks_oldest_first(store, samples):
 async def test_overdue_is_what_awaits_a_receipt_since_long(store, one_of_each):
     wanted = [copy_of(one_of_each[status]) for status in (Status.IN_DOUBT, Status.SUBMITTED)]
     accepted_at = wanted[1].message.accepted_at
-    assert await store.overdue(accepted_before=accepted_at + 1, limit=10) == wanted
-    assert await store.overdue(accepted_before=accepted_at + 1, limit=1) == wanted[:1]
-    assert await store.overdue(accepted_before=accepted_at, limit=10) == wanted[:1]
-    assert await store.overdue(accepted_before=0, limit=10) == []
+    assert await store.overdue(accepted_before=accepted_at + 1, after=-1, limit=10) == wanted
+    assert await store.overdue(accepted_before=accepted_at + 1, after=-1, limit=1) == wanted[:1]
+    assert await store.overdue(accepted_before=accepted_at, after=-1, limit=10) == wanted[:1]
+    assert await store.overdue(accepted_before=0, after=-1, limit=10) == []
+    assert await store.overdue(accepted_before=accepted_at + 1, after=wanted[0].id, limit=10) == wanted[1:]
 
 
 async def test_expired_is_what_was_not_sent_in_its_time(store, one_of_each):
