@@ -4,7 +4,7 @@ A PDU keeps its parameters as they came, in order, whether the tag is known or n
 """
 
 import struct
-from enum import IntEnum
+from enum import IntEnum, unique
 from typing import Final
 
 import msgspec
@@ -23,6 +23,7 @@ class Tlv(msgspec.Struct, frozen=True, gc=False):
     value: bytes
 
 
+@unique
 class TlvTag(IntEnum):
     """The tags of SMPP 3.4, section 5.3.2, and 5.0, section 4.8.1. Vendors have 0x1400 to 0x3FFF."""
 
