@@ -39,7 +39,7 @@ class Indexing:
         self._await_batch = await_batch
         self._builder = Builder(directory)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-index", initializer=lower_priority)
-        self._unindexed: int | None = None  # messages without an index, perhaps somewhat fewer; None: not counted yet
+        self._unindexed: int | None = None  # messages without an index, or a few too many; None: not counted yet
         self._task = asyncio.create_task(self._run(), name="store-index")
         self._task.add_done_callback(_complain)
         self.announced_through = indexes.through
@@ -86,13 +86,14 @@ class Indexing:
         files, through = self._catalog.files, self._indexes.through
         if self._unindexed is None:
             self._unindexed = 0
-            self._unindexed += await self._ask(self._builder.count_above, files, through)
+            counted = await self._ask(self._builder.count_above, files, through)
+            self._unindexed += counted  # to those that came meanwhile, some of which may be among them
         wanted = self._settings.index_messages
         if self._unindexed < wanted:
             return None
         last = await self._ask(self._builder.nth_above, files, through, wanted)
         if last is None:
-            self._unindexed = None  # counted twice, as they came while others were counted
+            self._unindexed = None  # some were counted twice
             return None
         region = Region(through, last)
         if self._unindexed < self._settings.index_tail_messages and await self._ask(self._builder.moves, files, region):

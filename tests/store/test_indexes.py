@@ -196,6 +196,24 @@ async def test_a_list_is_the_same_with_and_without_indexes(open_store, tiny, sam
     assert len(attempts_without) == 3
 
 
+async def test_messages_that_come_while_others_are_counted_are_counted(open_store, tiny, samples, monkeypatch):
+    entered, released = threading.Event(), threading.Event()
+    count_above = Builder.count_above
+
+    def slow_count(self, files, above):
+        count = count_above(self, files, above)
+        entered.set()
+        assert released.wait(10)
+        return count
+
+    monkeypatch.setattr(Builder, "count_above", slow_count)
+    store = await open_store()
+    await until(entered.is_set)
+    await fill(store, samples, 4)
+    released.set()
+    await until(lambda: indexed(store) == 1)
+
+
 async def test_an_index_waits_for_what_is_queued_or_being_sent(open_store, tiny, samples):
     store = await open_store()
     records = samples.records(4)
