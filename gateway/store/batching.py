@@ -165,10 +165,10 @@ class Batching:
             return
         try:
             cut = self._encode(taken)
-        except UnicodeEncodeError as error:  # who hands over what is no text must not stop the others for ever
+        except Exception as error:  # noqa: BLE001 whatever was handed over, it must not stop all others for ever
             for commit in taken.commits():
-                commit.set_exception(StoreUnavailableError(f"cannot be written: {error}"))
-            self._loop.call_exception_handler({"message": "a batch that is no text was dropped", "exception": error})
+                commit.set_exception(StoreUnavailableError(f"cannot be written: {error!r}"))
+            self._loop.call_exception_handler({"message": "a batch was dropped", "exception": error})
             return
         self._under_way = self._write(cut.batch)
         self._under_way.add_done_callback(partial(self._written, cut))

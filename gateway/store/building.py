@@ -7,7 +7,7 @@ from there. Half-built files have a name of their own, and a finished one gets i
 import os
 import threading
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Final
 
@@ -61,8 +61,9 @@ def lower_priority() -> None:
 class Builder:
     """Looks for stretches worth an index, and builds it. One thread uses it. Raises StoreError."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, gate: AbstractContextManager[object]) -> None:
         self._directory = directory
+        self._gate = gate  # held while a statement reads a data file
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -119,10 +120,12 @@ class Builder:
         above: int | None = region.above
         while above is not None and above < region.through:
             self._check()
-            row = connection.execute(_NTH_OF_SOURCE, (above, _STRETCH - 1)).fetchone()
+            with self._gate:
+                row = connection.execute(_NTH_OF_SOURCE, (above, _STRETCH - 1)).fetchone()
             through = region.through if row is None else min(row[0], region.through)
-            connection.execute(_COPY_MESSAGES, (above, through))
-            connection.execute(_COPY_ATTEMPTS, (above, through))
+            for statement in (_COPY_MESSAGES, _COPY_ATTEMPTS):
+                with self._gate:
+                    connection.execute(statement, (above, through))
             above = None if row is None else through
         connection.execute("DETACH source")
 
@@ -145,7 +148,7 @@ class Builder:
 
     def _ask(self, file: DataFile, question: str, arguments: Sequence[object]) -> int | None:
         """The first value of the first row."""
-        with naming(file.path), closing(open_for_reading(file.path)) as connection:
+        with self._gate, naming(file.path), closing(open_for_reading(file.path)) as connection:
             row = connection.execute(question, arguments).fetchone()
         return None if row is None else row[0]
 

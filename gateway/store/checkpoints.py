@@ -1,8 +1,8 @@
 """Copying write-ahead logs back into their files, beside the traffic: no commit does it, or waits for one who does.
 
-The exception is bounded: when a log has grown past its limit, commits wait at the gate while its last pages, those
+The exception is bounded: when a log has grown past its limit, commits wait at their gate while its last pages, those
 written since the copying began, are copied too. Then the file has all that the log has, and the next commit begins the
-log anew.
+log anew, unless somebody still reads what was in it: so reading waits as well, and is waited for before commits are.
 """
 
 import threading
@@ -21,11 +21,20 @@ _PAGE_BYTES: Final = 4_096
 _LONGEST_WAIT_SECONDS: Final = 0.1  # for a reader who is in the way
 
 
+class Gates:
+    """Each is held while a statement of its kind runs."""
+
+    def __init__(self) -> None:
+        self.commits: Final = threading.Lock()
+        self.reads: Final = threading.Lock()
+        self.builds: Final = threading.Lock()  # reading for an index: slower, so lists do not wait for it
+
+
 class Checkpointer:
     """A thread that copies logs back, and closes files that are no longer used."""
 
-    def __init__(self, *, wal_bytes: int, every_seconds: float) -> None:
-        self.gate: Final = threading.Lock()  # held by whoever commits
+    def __init__(self, gates: Gates, *, wal_bytes: int, every_seconds: float) -> None:
+        self.gates: Final = gates
         self.failure: StoreError | None = None  # why the last log could not be copied
         self._wal_pages = wal_bytes // _PAGE_BYTES
         self._every_seconds = every_seconds
@@ -90,7 +99,7 @@ class Checkpointer:
             connection = self._connection(path)
             _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if pages >= self._wal_pages:
-                with self.gate:
+                with self.gates.builds, self.gates.reads, self.gates.commits:
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self.failure = None
         except dbapi2.Error as error:

@@ -68,6 +68,6 @@ class Control:
         self._checkpointer.retire(self._path, self._connection)
 
     def _write(self, statement: str, *rows: tuple[object, ...]) -> None:
-        with self._checkpointer.gate, naming(self._path):
+        with self._checkpointer.gates.commits, naming(self._path):
             run_in_transaction(self._connection, partial(self._connection.executemany, statement, rows))
         self._checkpointer.written(self._path, len(rows))

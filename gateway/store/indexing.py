@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from gateway.store.api import StoreError
@@ -26,7 +25,7 @@ class Indexing:
 
     def __init__(
         self,
-        directory: Path,
+        builder: Builder,
         settings: StoreSettings,
         catalog: Catalog,
         indexes: Indexes,
@@ -37,7 +36,7 @@ class Indexing:
         self._catalog = catalog
         self._indexes = indexes
         self._await_batch = await_batch
-        self._builder = Builder(directory)
+        self._builder = builder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-index", initializer=lower_priority)
         self._unindexed: int | None = None  # messages without an index, or a few too many; None: not counted yet
         self._task = asyncio.create_task(self._run(), name="store-index")

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,8 +36,9 @@ _STRAGGLERS: Final = f"SELECT id FROM straggler {_OF_CARRIER}"  # noqa: S608
 class Reader:
     """Answers questions about data files. One thread uses it. Raises StoreError."""
 
-    def __init__(self, lanes: Lanes, *, open_files: int) -> None:
+    def __init__(self, lanes: Lanes, gate: AbstractContextManager[object], *, open_files: int) -> None:
         self._lanes = lanes
+        self._gate = gate  # held while a statement runs
         self._open_files = open_files
         self._connections: OrderedDict[Path, Connection] = OrderedDict()  # used longest ago first
 
@@ -47,7 +49,7 @@ class Reader:
 
     def rows(self, path: Path, statement: str, arguments: Sequence[object]) -> list[Any]:
         """What a question to one file yields."""
-        with naming(path):
+        with self._gate, naming(path):
             rows: list[Any] = self._connection(path).execute(statement, arguments).fetchall()
             return rows
 
@@ -120,7 +122,7 @@ class Reader:
 
     def stragglers(self, control: Path, carrier: str, carrier_message_ids: Sequence[str]) -> list[MessageId]:
         """The messages that `control.db` has under a carrier and one of its ids."""
-        with naming(control):
+        with self._gate, naming(control):
             return self._ids(control, _STRAGGLERS, carrier, carrier_message_ids)
 
     def _ids(self, path: Path, statement: str, carrier: str, carrier_message_ids: Sequence[str]) -> list[MessageId]:

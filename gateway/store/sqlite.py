@@ -24,7 +24,8 @@ from gateway.store.api import (
     UnmatchedReceipt,
 )
 from gateway.store.batching import Batching, failed_commit
-from gateway.store.checkpoints import Checkpointer
+from gateway.store.building import Builder
+from gateway.store.checkpoints import Checkpointer, Gates
 from gateway.store.cutting import Cut, Cutter, Taken
 from gateway.store.files import Catalog, Layout, files_between
 from gateway.store.indexes import LAST_ID, Indexes
@@ -59,6 +60,7 @@ class SqliteStore:
         self._cutter = Cutter(self._layout, settings, self._catalog, self._lanes)
         self._failure: StoreError | None = None
         self._disk = _DiskReserve(self._layout.directory, settings.disk_reserve_bytes)
+        self._gates = Gates()
         self._last_appended = MessageId(0)
         self._is_open = False
 
@@ -66,7 +68,7 @@ class SqliteStore:
         self._loop = asyncio.get_running_loop()
         self._writer_thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._reader_thread = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
-        self._reader = Reader(self._lanes, open_files=self._settings.open_files)
+        self._reader = Reader(self._lanes, self._gates.reads, open_files=self._settings.open_files)
         try:
             found = await self._loop.run_in_executor(self._writer_thread, self._open_files)
         except BaseException:
@@ -78,9 +80,8 @@ class SqliteStore:
         for file, is_open in found.files:
             self._catalog.add(file, is_open=is_open)
         self._indexes.add(found.indexed)
-        self._indexing = Indexing(
-            self._layout.index, self._settings, self._catalog, self._indexes, await_batch=self._await_batch
-        )
+        builder = Builder(self._layout.index, self._gates.builds)
+        self._indexing = Indexing(builder, self._settings, self._catalog, self._indexes, await_batch=self._await_batch)
         self._cutter.start(live_messages=found.live_messages, last_id=found.last_id)
         self._batching = Batching(
             self._settings, self._catalog, cut=self._cut, write=self._write, written=self._written
@@ -234,7 +235,7 @@ class SqliteStore:
         """Everything that a start does with files."""
         self._lock = lock_directory(self._layout)
         self._checkpointer = Checkpointer(
-            wal_bytes=self._settings.wal_bytes, every_seconds=self._settings.checkpoint_seconds
+            self._gates, wal_bytes=self._settings.wal_bytes, every_seconds=self._settings.checkpoint_seconds
         )
         try:
             self._control = open_control(self._layout, self._steps, self._checkpointer)

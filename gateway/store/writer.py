@@ -172,7 +172,7 @@ class Writer:
     def _write_file(self, writes: FileWrites) -> None:
         path = writes.file.path
         connection = self.connection(writes.file)
-        with self._checkpointer.gate, naming(path):
+        with self._checkpointer.gates.commits, naming(path):
             run_in_transaction(connection, partial(_write_rows, connection, writes))
         self._checkpointer.written(path, writes.count)
 
