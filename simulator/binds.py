@@ -4,11 +4,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.smpp import Body, CommandId, CommandStatus, DeliverSm, LocalProtocolError, Pdu
-from simulator.journal import Entry, Journal
+from simulator.journal import Entry, Journal, Origin, kind_of
 from simulator.settings import Mode
 
 if TYPE_CHECKING:
     from simulator.messages import Delivery
+
+
+_DELIVERY: Final = kind_of(False, CommandId.DELIVER_SM, CommandStatus.ESME_ROK)
 
 
 class Link(Protocol):
@@ -46,49 +49,37 @@ class Link(Protocol):
 class Bind:
     """A connection, from its first octet to its last; `system_id` and `mode` are those it has bound with."""
 
-    __slots__ = ("_journal", "can_receive", "is_over", "is_paused", "link", "mode", "name", "system_id", "unanswered")
+    __slots__ = ("can_receive", "is_over", "is_paused", "link", "mode", "origin", "record", "system_id", "unanswered")
 
     def __init__(self, link: Link, name: str, journal: Journal) -> None:
         self.link: Final = link
-        self.name = name
+        self.origin = Origin(name, "")
+        self.record: Final = journal.record
         self.system_id = ""
         self.mode: Mode | None = None
         self.can_receive = False
         self.is_over = False  # nothing more is read from it or written to it
         self.unanswered = 0  # submits that wait for their answer
         self.is_paused = False
-        self._journal = journal
 
     def open(self, name: str, system_id: str, mode: Mode) -> None:
         """Take the name and the rights of a bind that was accepted."""
-        self.name = name
+        self.origin = Origin(name, system_id)
         self.system_id = system_id
         self.mode = mode
         self.can_receive = mode is not Mode.TRANSMITTER
 
     def note(self, at: float, *, incoming: bool, pdu: Pdu, phone: str = "", taken_as: str = "", stat: str = "") -> None:
         """Put a PDU into the journal."""
-        entry = Entry(
-            at,
-            incoming,
-            self.name,
-            self.system_id,
-            pdu.body.command_id,
-            pdu.command_status,
-            pdu.sequence_number,
-            phone,
-            pdu.body,
-            taken_as,
-            stat,
-        )
-        self._journal.record(entry)
+        kind = kind_of(incoming, pdu.body.command_id, pdu.command_status)
+        self.record(Entry(at, kind, self.origin, pdu.sequence_number, phone, pdu.body, taken_as, stat))
 
     def note_header(
         self, at: float, *, incoming: bool, command_id: int, command_status: int = 0, sequence_number: int = 0
     ) -> None:
         """Put a PDU of which only the header is known into the journal."""
-        entry = Entry(at, incoming, self.name, self.system_id, command_id, command_status, sequence_number, "", None)
-        self._journal.record(entry)
+        kind = kind_of(incoming, command_id, command_status)
+        self.record(Entry(at, kind, self.origin, sequence_number, "", None))
 
     def deliver(self, delivery: "Delivery", body: DeliverSm, at: float) -> bool:
         """Send the deliver_sm of `delivery`, which comes back with its answer. False: the session takes no more."""
@@ -97,20 +88,7 @@ class Bind:
         except LocalProtocolError:
             self.can_receive = False
             return False
-        entry = Entry(
-            at,
-            False,
-            self.name,
-            self.system_id,
-            CommandId.DELIVER_SM,
-            CommandStatus.ESME_ROK,
-            number,
-            delivery.phone,
-            body,
-            delivery.taken_as,
-            delivery.stat,
-        )
-        self._journal.record(entry)
+        self.record(Entry(at, _DELIVERY, self.origin, number, delivery.phone, body, delivery.taken_as, delivery.stat))
         return True
 
     def answer(self, request: Pdu, response: Body, at: float, *, command_status: int = 0, phone: str = "") -> bool:
@@ -122,18 +100,9 @@ class Bind:
             self.link.respond(request, response, command_status=command_status)
         except LocalProtocolError:
             return False
-        entry = Entry(
-            at,
-            False,
-            self.name,
-            self.system_id,
-            response.command_id,
-            command_status,
-            request.sequence_number,
-            phone,
-            None if command_status and response.bare_when_refused else response,
-        )
-        self._journal.record(entry)
+        kind = kind_of(False, response.command_id, command_status)
+        body = None if command_status and response.bare_when_refused else response
+        self.record(Entry(at, kind, self.origin, request.sequence_number, phone, body))
         return True
 
     def lose(self, request: Pdu, response: Body) -> None:

@@ -4,8 +4,9 @@ Recording is on the path of every message, so it keeps what is at hand and rende
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
@@ -13,6 +14,27 @@ import msgspec
 
 from gateway.smpp import Body, CommandId, CommandStatus, DeliverSm, EsmClass, SubmitSm
 from gateway.text import Coding, decode, split_header
+
+
+class Kind(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """What entries are counted by, known by its identity; `kind_of` has it."""
+
+    incoming: bool
+    command_id: int
+    command_status: int
+
+
+@lru_cache(maxsize=4096)  # a client may answer with any of 4 billion statuses
+def kind_of(incoming: bool, command_id: int, command_status: int) -> Kind:
+    """Return the kind of a PDU."""
+    return Kind(incoming, command_id, command_status)
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False):
+    """The connection of an entry: its name, and the account that it has bound with."""
+
+    bind: str
+    system_id: str
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -24,20 +46,42 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """
 
     at: float
-    incoming: bool
-    bind: str
-    system_id: str
-    command_id: int
-    command_status: int
+    kind: Kind
+    origin: Origin
     sequence_number: int
     phone: str
     body: Body | None
     taken_as: str = ""
     stat: str = ""
 
+    @property
+    def incoming(self) -> bool:
+        """Whether it came from the client."""
+        return self.kind.incoming
+
+    @property
+    def command_id(self) -> int:
+        """What it is."""
+        return self.kind.command_id
+
+    @property
+    def command_status(self) -> int:
+        """What its header says of the request that it answers."""
+        return self.kind.command_status
+
+    @property
+    def bind(self) -> str:
+        """The name of the connection."""
+        return self.origin.bind
+
+    @property
+    def system_id(self) -> str:
+        """The account, or "" before the bind."""
+        return self.origin.system_id
+
 
 _FRESH_LIMIT: Final = 1024
-_kind: Final = attrgetter("incoming", "command_id", "command_status")
+_kind: Final = attrgetter("kind")
 
 _COMMAND_NAMES: Final = {int(command): command.name.lower() for command in CommandId}
 _STATUS_NAMES: Final = {int(status): status.name for status in CommandStatus}
@@ -52,13 +96,18 @@ _MESSAGE_FIELDS: Final = {
 
 
 class Journal:
-    """The newest `limit` entries, oldest first, and how many there were of each kind since the last `clear`."""
+    """The newest `limit` entries, oldest first, and how many there were of each kind since the last `clear`.
+
+    `record(entry)` keeps one; whoever records calls `settle` now and then, which drops the oldest where there is no
+    room.
+    """
 
     def __init__(self, limit: int) -> None:
         self._entries: deque[Entry] = deque(maxlen=limit)
-        self._counts: Counter[tuple[bool, int, int]] = Counter()
+        self._counts: Counter[Kind] = Counter()
         self._counted = 0
         self._fresh: list[Entry] = []  # not counted yet: many at once cost a fifth of one at a time
+        self.record: Final[Callable[[Entry], None]] = self._fresh.append
 
     def __len__(self) -> int:
         return len(self._settled())
@@ -66,9 +115,8 @@ class Journal:
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._settled())
 
-    def record(self, entry: Entry) -> None:
-        """Keep `entry`, and drop the oldest one where there is no room."""
-        self._fresh.append(entry)
+    def settle(self) -> None:
+        """Count what was recorded, once it is enough to be worth it."""
         if len(self._fresh) >= _FRESH_LIMIT:
             self._settled()
 
@@ -87,9 +135,11 @@ class Journal:
         """Return how many PDUs went, by direction, command and status."""
         self._settled()
         counts: dict[str, dict[str, dict[str, int]]] = {"in": {}, "out": {}}
-        for (incoming, command_id, status), count in sorted(self._counts.items()):
-            by_command = counts["in" if incoming else "out"]
-            by_command.setdefault(name_command(command_id), {})[name_status(status)] = count
+        for kind, count in sorted(self._counts.items(), key=lambda item: msgspec.structs.astuple(item[0])):
+            by_command = counts["in" if kind.incoming else "out"]
+            by_status = by_command.setdefault(name_command(kind.command_id), {})
+            status = name_status(kind.command_status)
+            by_status[status] = by_status.get(status, 0) + count
         return counts
 
     def clear(self) -> None:

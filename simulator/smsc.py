@@ -132,6 +132,7 @@ class Smsc:
         account = self.accounts.get(bind.system_id)
         if account is not None and account.waiting:
             self.deliveries.drain(account, now=now)
+        self.journal.settle()
 
     @property
     def next_due(self) -> float | None:
@@ -143,6 +144,7 @@ class Smsc:
         """Do what is due."""
         self.intake.work(now=now)
         self.deliveries.work(now=now)
+        self.journal.settle()
 
     @property
     def scenario(self) -> Scenario:
@@ -188,6 +190,7 @@ class Smsc:
             )
             self.deliveries.sent["inbound"] += 1
             self.deliveries.deliver(Delivery(account.settings.system_id, source, body), now=now)
+        self.journal.settle()
         return len(segments.parts)
 
     def counts(self) -> dict[str, Any]:

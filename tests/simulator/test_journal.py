@@ -1,7 +1,9 @@
+import sys
+
 import pytest
 
 from gateway.smpp import Body, CommandId, CommandStatus, ReplaceSm, SubmitMulti, SubmitSm, SubmitSmResp, Tlv
-from simulator.journal import Entry, Journal, Question, name_command, name_status, render
+from simulator.journal import Entry, Journal, Origin, Question, kind_of, name_command, name_status, render
 
 AT = 1_700_000_000.25
 SUBMIT = SubmitSm(
@@ -19,7 +21,7 @@ def entry(
     phone: str = "8613800001234",
     body: Body | None = SUBMIT,
 ) -> Entry:
-    return Entry(at, incoming, bind, "gateway", command_id, status, 7, phone, body)
+    return Entry(at, kind_of(incoming, command_id, status), Origin(bind, "gateway"), 7, phone, body)
 
 
 def test_the_newest_entries_are_kept_and_all_are_counted() -> None:
@@ -31,6 +33,17 @@ def test_the_newest_entries_are_kept_and_all_are_counted() -> None:
     assert [number for number, _ in journal.snapshot()] == [2, 3]
     assert (len(journal), journal.dropped) == (2, 1)
     assert journal.counts() == {"in": {"submit_sm": {"ESME_ROK": 3}}, "out": {}}
+
+
+def test_settling_now_and_then_drops_what_has_no_room() -> None:
+    journal = Journal(2)
+    before = sys.getrefcount(SUBMIT)
+    for _ in range(5000):
+        journal.record(entry())
+        journal.settle()
+
+    assert sys.getrefcount(SUBMIT) - before < 2000
+    assert (len(journal), journal.dropped) == (2, 4998)
 
 
 def test_a_journal_of_none_still_counts() -> None:
