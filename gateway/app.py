@@ -17,10 +17,11 @@ import structlog
 from gateway.config import Config, load_plan
 from gateway.config_errors import ConfigError
 from gateway.delivery.binds import Bind
-from gateway.delivery.carriers import Carrier, Shared
+from gateway.delivery.carriers import Carrier
 from gateway.delivery.delivery import Delivery
 from gateway.delivery.durable import AfterCommit
 from gateway.delivery.live import Live
+from gateway.delivery.shared import Shared
 from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.server import HttpServer

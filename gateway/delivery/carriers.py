@@ -1,11 +1,11 @@
-"""A carrier: its lanes, its binds and its one rate; it hands messages over and takes the answers.
+"""A carrier: its lanes, its binds and its one rate; it hands messages over.
 
 The pump runs whenever something may have changed: records came, a slot was released, a bind came up, tokens grew. It
 hands over until there is no free slot, no token or no record. Nothing in it waits.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -14,72 +14,25 @@ import structlog
 
 from gateway.connection import Connection
 from gateway.delivery import outcomes
+from gateway.delivery.answers import Answers, Flight, start
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.binds import Bind
-from gateway.delivery.durable import AfterCommit
 from gateway.delivery.handover import segments, source_address, submit_sm
+from gateway.delivery.keeping import Keeping
 from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
-from gateway.delivery.live import Live
-from gateway.delivery.settings import CarrierSettings, CategorySettings, DeliverySettings, OnDoubt
-from gateway.message import FINAL, Attempt, Category, MessageId, Milliseconds, PartStatus, Priority, Record, Status
-from gateway.metrics import Metrics
+from gateway.delivery.settings import CarrierSettings, OnDoubt
+from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
+from gateway.message import FINAL, Attempt, MessageId, Milliseconds, PartStatus, Priority, Record, Status
 from gateway.rates import TokenBucket, delay_seconds
-from gateway.smpp import (
-    CommandStatus,
-    EncodeError,
-    Pdu,
-    RequestUnanswered,
-    ResponseReceived,
-    StatusClass,
-    SubmitSm,
-    SubmitSmResp,
-    Unanswered,
-    classify,
-    describe,
-)
-from gateway.store.api import Commit, Store, StoreError
+from gateway.smpp import EncodeError, Pdu, SubmitSm
+from gateway.store.api import StoreError
 from gateway.text import Segments
 
 # One message of the lowest lane goes for so many of the one above it, so that it is slowed and never stopped.
 LOW_SHARE: Final = 5
-# After a throttling answer nothing is handed over for this long.
-THROTTLED_SECONDS: Final = 0.25
-STORE_RETRY_SECONDS: Final = 0.5
 
 log = structlog.get_logger(__name__)
-
-
-class Flight(msgspec.Struct, gc=False):
-    """A part on its way: attempt k of part n. What the session hands back with the answer."""
-
-    record: Record
-    n: int
-    k: int
-    sent_at: float  # loop time
-
-
-HeldSlot = tuple[Connection, int, Record]  # the sequence number of an answered submit_sm, whose answer is being written
-
-
-class Handover(msgspec.Struct):
-    """A message that is being handed over, part by part, through one bind."""
-
-    record: Record
-    text: Segments
-
-
-class Shared(msgspec.Struct):
-    """What all carriers of a gateway work with."""
-
-    store: Store
-    live: Live
-    after: AfterCommit
-    metrics: Metrics
-    settings: DeliverySettings
-    categories: Mapping[Category, CategorySettings]
-    clock: Callable[[], Milliseconds]
-    random: Callable[[], float]
 
 
 class CarrierListener(Protocol):
@@ -92,6 +45,13 @@ class CarrierListener(Protocol):
 
     def part_in_doubt(self, carrier: "Carrier", record: Record, n: int, k: int) -> None:
         """An attempt will not be answered: a receipt that proves it may be waiting."""
+
+
+class Handover(msgspec.Struct):
+    """A message that is being handed over, part by part, through one bind."""
+
+    record: Record
+    text: Segments
 
 
 class Carrier:
@@ -121,25 +81,33 @@ class Carrier:
             source_of=lambda message: source_address(message, settings),
             on_evicted=shared.live.drop_if_at_rest,
         )
+        keeping = Keeping(settings.name, shared, self.awaiting)
+        self.keep = keeping.keep
+        self.watch = keeping.watch
+        answers = Answers(
+            settings.name,
+            shared,
+            self.awaiting,
+            self,
+            on_accepted=partial(listener.part_accepted, self),
+            on_doubt=partial(listener.part_in_doubt, self),
+        )
+        self.response_received = answers.response_received
+        self.request_unanswered = answers.request_unanswered
         rate = settings.throughput
         self._bucket = TokenBucket(rate, depth=max(1.0, rate * 0.01), now=self._loop.time())
         self._retries = Later(self._loop, self._retry)
         self._under_way: dict[str, Handover] = {}  # by bind: the message whose parts it is taking
         self._put_back: set[MessageId] = set()  # in a lane for another time
         self._stranded: set[MessageId] = set()  # past their validity, and in doubt: they may not expire yet
-        self._unwritten: list[Record] = []  # final, and the commit has failed
         self._held_until = 0.0
         self._turn = 0
         self._pump_scheduled = False
         self._pump_timer: asyncio.TimerHandle | None = None
         self._pump_timer_at = 0.0
         self._refills: set[asyncio.Task[None]] = set()
-        self._late: set[asyncio.Task[None]] = set()  # answers whose messages are being read
-        self._release_all = self._release_slots  # bound once, for they are what actions are gathered by
-        self._forget_all = self._forget_finals
         metrics = shared.metrics
         self._queue_seconds = {priority: metrics.queue_seconds.series((priority,)) for priority in Priority}
-        self._response_seconds = metrics.submit_response_seconds.series((settings.name,))
         self.receipt_seconds = metrics.receipt_seconds.series((settings.name,))
         self.stopping = False
         self.is_up = False  # whether some bind could send now
@@ -217,7 +185,7 @@ class Carrier:
             return
         at = self._shared.clock()
         under_way, bucket = self._under_way, self._bucket
-        while (bind := self._freest_bind()) is not None:
+        while (bind := self._next_bind()) is not None:
             handover = (under_way and under_way.get(bind.settings.name)) or self._next_handover(bind, at)
             if handover is None:
                 break
@@ -242,10 +210,13 @@ class Carrier:
         self._pump_timer = None
         self._pump()
 
-    def _freest_bind(self) -> Bind | None:
-        best, most = None, 0
+    def _next_bind(self) -> Bind | None:
+        """Which bind takes the next part: one that is in the middle of a message, else the one with most free slots."""
+        best, most, under_way = None, 0, self._under_way
         for bind in self._senders:
             free = bind.free
+            if free > 0 and under_way and bind.settings.name in under_way:
+                return bind
             if free > most:
                 best, most = bind, free
         return best
@@ -335,7 +306,7 @@ class Carrier:
         outcomes.take_back(record, flight.n, flight.k, error, at=self._shared.clock())
         self.keep(record)
         if not succeeded:
-            self._hold(STORE_RETRY_SECONDS)
+            self.hold(STORE_RETRY_SECONDS)
         self.send_again(record)
 
     # --- what its binds tell it --------------------------------------------------------------------------------------
@@ -358,94 +329,16 @@ class Carrier:
     def request_received(self, bind: Bind, connection: Connection, pdu: Pdu) -> None:
         self._listener.request_received(self, connection, pdu)
 
-    def response_received(self, bind: Bind, connection: Connection, event: ResponseReceived) -> None:
-        """A carrier's answer to a part, in time or late."""
-        flight = event.context
-        assert isinstance(flight, Flight)
-        self._response_seconds.observe(self._loop.time() - flight.sent_at)
-        record = self._shared.live.get(flight.record.id)
-        if record is None:
-            _start(self._read_answered(connection, event, flight), among=self._late)
-        else:
-            flight.record = record
-            self._answered(connection, event, flight)
-
-    async def _read_answered(self, connection: Connection, event: ResponseReceived, flight: Flight) -> None:
-        """The answer comes when the message has left the memory, settled by something else: see what became of it."""
-        live, record = self._shared.live, None
-        try:
-            while record is None:
-                with live.reading() as reading:
-                    stored = await self._shared.store.read(flight.record.id)
-                    record = reading.adopt(stored or flight.record)
-        except StoreError as error:
-            log.warning("could not read an answered message", message=str(flight.record.id), error=str(error))
-            connection.release(event.sequence_number)
-            self.wake()
-            return
-        flight.record = record
-        self._answered(connection, event, flight)
-
-    def _answered(self, connection: Connection, event: ResponseReceived, flight: Flight) -> None:
-        shared = self._shared
-        record, n, k = flight.record, flight.n, flight.k
-        at = shared.clock()
-        status = event.command_status
-        if status == CommandStatus.ESME_ROK and isinstance(event.response, SubmitSmResp):
-            shared.metrics.submits.add((self.name, "accepted"))
-            outcomes.accepted(record, n, k, event.response.message_id, at=at)
-            if event.response.message_id:
-                self.awaiting.add(record, n, k)
-            else:
-                self.awaiting.add_without_id(record, n, k)
-            self._listener.part_accepted(self, record, n, k)
-        else:
-            self._refused(connection, flight, status, at)
-        commit = self.keep(record)
-        if not event.late:
-            shared.after.gather(commit, self._release_all, (connection, event.sequence_number, record))
-
-    def request_unanswered(self, bind: Bind, event: RequestUnanswered | Unanswered, error: str) -> None:
-        """Bytes left, or may have, and no answer came: in doubt, or sent again, as the category says."""
-        flight = event.context
-        assert isinstance(flight, Flight)
-        shared = self._shared
-        shared.metrics.submits.add((self.name, "unanswered"))
-        record = shared.live.get(flight.record.id)
-        if record is None:
-            return  # settled meanwhile by another attempt, or a receipt
-        on_doubt = shared.categories[record.message.category].on_doubt
-        if flight.k + 1 >= shared.settings.attempts:
-            on_doubt = OnDoubt.WAIT  # a carrier that takes and never answers: so many copies are enough
-        outcomes.unanswered(record, flight.n, flight.k, error, on_doubt, at=shared.clock())
-        self.awaiting.add_without_id(record, flight.n, flight.k)
-        self.keep(record)
-        self._listener.part_in_doubt(self, record, flight.n, flight.k)
-        self.send_again(record)
-
-    def _refused(self, connection: Connection, flight: Flight, status: int, at: Milliseconds) -> None:
-        record, n, k = flight.record, flight.n, flight.k
-        text = describe(status)
-        kind = classify(status)
-        self._shared.metrics.submits.add((self.name, kind.value))
-        if kind is StatusClass.THROTTLE:  # says nothing of the message: it waits as long as it is valid
-            outcomes.throttled(record, n, k, status, text, at=at)
-            self._hold(THROTTLED_SECONDS)
-            self.send_again(record)
-            return
+    def stop_handing_over(self, record: Record) -> None:
+        """One of its parts was refused: its other parts do not leave before that one may."""
         self._under_way = {name: each for name, each in self._under_way.items() if each.record is not record}
-        if kind is StatusClass.PERMANENT or k + 1 >= self._shared.settings.attempts:
-            outcomes.refused_for_good(record, n, k, status, text, at=at)
-            return
-        outcomes.refused_for_now(record, n, k, status, text, at=at)
-        self._retry_later(record, failures=k)
-        if kind is StatusClass.CLOSE:
-            connection.abort()
 
-    def _hold(self, seconds: float) -> None:
+    def hold(self, seconds: float) -> None:
+        """Hand over nothing for so long."""
         self._held_until = max(self._held_until, self._loop.time() + seconds)
 
-    def _retry_later(self, record: Record, *, failures: int) -> None:
+    def retry_later(self, record: Record, *, failures: int) -> None:
+        """Send again what was refused, after a pause that grows with the failures."""
         settings = self._shared.settings
         delay = delay_seconds(
             failures, first_seconds=settings.retry_first_seconds, longest_seconds=settings.retry_longest_seconds
@@ -458,71 +351,9 @@ class Carrier:
             if record is not None:
                 self.send_again(record)
 
-    # --- to disk and back --------------------------------------------------------------------------------------------
-
-    def keep(self, record: Record, *, changed: bool = True) -> Commit:
-        """Write a record's state. When it is final and on disk, it leaves the memory."""
-        commit = self._shared.store.update(record)
-        if record.is_final:
-            if changed and self._shared.live.finish(record):
-                message, status = record.message, record.status
-                labels = (self.name, message.network, message.category, status)
-                self._shared.metrics.messages_finished.add(labels)
-            self._shared.after.gather(commit, self._forget_all, record)
-        return commit
-
-    def watch(self, record: Record) -> None:
-        """Await receipts for a record that was read from disk."""
-        for n, part in enumerate(record.state.parts):
-            for k, attempt in enumerate(part.attempts):
-                if attempt.carrier != self.name:
-                    continue
-                if attempt.carrier_message_id:
-                    self.awaiting.add(record, n, k)
-                elif attempt.command_status is None:
-                    self.awaiting.add_without_id(record, n, k)
-
-    def _release_slots(self, held: list[HeldSlot], succeeded: bool) -> None:
-        """The answers are on disk: only now are their slots free, so that a crash resends no more than the window."""
-        if not succeeded:
-            self._loop.call_later(STORE_RETRY_SECONDS, self._keep_again, held)
-            return
-        for connection, sequence_number, _ in held:
-            connection.release(sequence_number)
-        self.wake()
-
-    def _keep_again(self, held: list[HeldSlot]) -> None:
-        for slot in held:
-            self._shared.after.gather(self._shared.store.update(slot[2]), self._release_all, slot)
-
-    def _forget_finals(self, records: list[Record], succeeded: bool) -> None:
-        for record in records:
-            self._forget_final(record, succeeded)
-
-    def _forget_final(self, record: Record, succeeded: bool) -> None:
-        """Let go of a final record, unless a bind still has one of its parts: then the answer comes here again."""
-        if not record.is_final or any(part.status is PartStatus.SENDING for part in record.state.parts):
-            return
-        if succeeded:
-            self.awaiting.forget(record)
-            self._shared.live.drop(record)
-            return
-        self._unwritten.append(record)
-        if len(self._unwritten) == 1:
-            self._loop.call_later(STORE_RETRY_SECONDS, self._write_again)
-
-    def _write_again(self) -> None:
-        """The store writes by itself what it could not; hear when it has."""
-        if self._shared.store.failure is not None:
-            self._loop.call_later(STORE_RETRY_SECONDS, self._write_again)
-            return
-        unwritten, self._unwritten = self._unwritten, []
-        for record in unwritten:
-            self.keep(record, changed=False)
-
     def _refill(self, lane: Lane) -> None:
         lane.start_refill()
-        _start(self._read_refill(lane), among=self._refills)
+        start(self._read_refill(lane), among=self._refills)
 
     async def _read_refill(self, lane: Lane) -> None:
         limit = lane.refill_limit
@@ -540,10 +371,3 @@ class Carrier:
                 live.add(record)
         lane.finish_refill(fresh, last=records[-1].id if records else None, complete=len(records) < limit)
         self.wake()
-
-
-def _start(read: Coroutine[None, None, None], *, among: set[asyncio.Task[None]]) -> None:
-    """Begin to read, and hold on to the task until it is done."""
-    task = asyncio.get_running_loop().create_task(read)
-    among.add(task)
-    task.add_done_callback(among.discard)

@@ -12,12 +12,13 @@ from typing import Final
 import structlog
 
 from gateway.delivery import outcomes
-from gateway.delivery.carriers import STORE_RETRY_SECONDS, Carrier, Shared
+from gateway.delivery.carriers import Carrier
 from gateway.delivery.lanes import Lane, carrier_of_lane
 from gateway.delivery.later import Later
 from gateway.delivery.live import Reading
 from gateway.delivery.receipts import Receipts
 from gateway.delivery.settings import CarrierSettings, OnDoubt
+from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.delivery.sweeps import Sweeps
 from gateway.message import MessageId, PartStatus, Priority, Record, Status
 from gateway.store.api import Recovered, StoreError

@@ -15,9 +15,10 @@ import structlog
 from gateway.connection import Connection
 from gateway.delivery import outcomes
 from gateway.delivery.awaiting import Awaited, canonical_receipt_id, canonical_response_id, same_number, spellings
-from gateway.delivery.carriers import Carrier, Shared
+from gateway.delivery.carriers import Carrier
 from gateway.delivery.handover import source_address
 from gateway.delivery.live import Reading
+from gateway.delivery.shared import Shared
 from gateway.delivery.unmatched import Unmatched
 from gateway.message import Attempt, Category, MessageId, Milliseconds, PartStatus, Record, Status
 from gateway.smpp import (

@@ -9,9 +9,10 @@ from typing import Final
 import structlog
 
 from gateway.delivery import outcomes
-from gateway.delivery.carriers import Carrier, Shared
+from gateway.delivery.carriers import Carrier
 from gateway.delivery.lanes import carrier_of_lane
 from gateway.delivery.live import Reading
+from gateway.delivery.shared import Shared
 from gateway.message import MessageId, Milliseconds, PartStatus, Record, Status
 from gateway.store.api import Commit, StoreError
 

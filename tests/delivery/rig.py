@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from gateway.delivery.carriers import Carrier, Shared
+from gateway.delivery.carriers import Carrier
 from gateway.delivery.delivery import Delivery
 from gateway.delivery.durable import AfterCommit
 from gateway.delivery.live import Live
 from gateway.delivery.settings import CarrierSettings, CategorySettings, DeliverySettings, OnDoubt, default_categories
+from gateway.delivery.shared import Shared
 from gateway.message import Category, IdSource, Message, MessageId, Record, Status, new_record
 from gateway.metrics import Metrics
 from gateway.smpp import State
@@ -147,7 +148,7 @@ def categories(on_doubt: OnDoubt | None = None) -> dict[Category, CategorySettin
 @asynccontextmanager
 async def running(
     *carriers: CarrierSettings,
-    store: SlowStore | None = None,
+    store: Any = None,
     recover: bool = True,
     **delivery_settings: Any,
 ) -> AsyncIterator[Rig]:
