@@ -120,7 +120,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A whole configuration file."""
 
     http: HttpSettings = HttpSettings()
-    store: StoreSettings = StoreSettings(path="var/gateway")
+    store: StoreSettings = StoreSettings()
     delivery: DeliverySettings = DeliverySettings()
     client_refs: ClientRefSettings = ClientRefSettings()
     log: LogSettings = LogSettings()

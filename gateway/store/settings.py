@@ -28,7 +28,7 @@ LIMITS: Final[Mapping[str, tuple[float, float]]] = {
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the store is, how it is cut into files, and its limits. Raises ValueError for what is out of range."""
 
-    path: str  # a directory; created where its parent exists
+    path: str = "var/gateway"  # a directory; made where it is missing
     file_seconds: int = 3_600  # a data file takes the messages of this time,
     file_messages: int = 5_000_000  # and no more than these
     index_messages: int = 500_000  # messages in one index file

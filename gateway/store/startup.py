@@ -1,5 +1,6 @@
 """Opening the store's directory: the lock, the schema, and what the files hold. Nothing of the archive is read."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Sequence
@@ -32,12 +33,21 @@ class Found(msgspec.Struct):
     live_messages: int = 0  # in the newest file
 
 
+def _make_directory(path: Path) -> None:
+    """Make a directory, and those above it, so that a power loss does not take its name. Raises OSError."""
+    if not path.is_dir():
+        if path.exists():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+        _make_directory(path.parent)
+        path.mkdir(exist_ok=True)
+        sync(path.parent)
+
+
 def lock_directory(layout: Layout) -> int:
     """Make the directory this process's own; returns the descriptor that holds the lock. Raises StoreError."""
     try:
-        layout.directory.mkdir(exist_ok=True)
-        layout.data.mkdir(exist_ok=True)
-        layout.index.mkdir(exist_ok=True)
+        for directory in (layout.data, layout.index):
+            _make_directory(directory)
         descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreUnavailableError(

@@ -369,9 +369,16 @@ async def test_a_path_that_cannot_be_used_is_named(plain, tmp_path):
     (tmp_path / "store").touch()
     with pytest.raises(StoreUnavailableError, match=f"{plain.path}: .*choose a directory that can be used"):
         await SqliteStore(plain).open()
-    missing = msgspec.structs.replace(plain, path=str(tmp_path / "no" / "such"))
-    with pytest.raises(StoreUnavailableError, match="No such file or directory"):
-        await SqliteStore(missing).open()
+    below = msgspec.structs.replace(plain, path=str(tmp_path / "store" / "below"))
+    with pytest.raises(StoreUnavailableError, match="Not a directory"):
+        await SqliteStore(below).open()
+
+
+async def test_a_path_that_is_missing_is_made_with_all_that_leads_to_it(plain, tmp_path):
+    store = SqliteStore(msgspec.structs.replace(plain, path=str(tmp_path / "not" / "there")))
+    await store.open()
+    await store.close()
+    assert (tmp_path / "not" / "there" / "control.db").exists()
 
 
 # Limits.
