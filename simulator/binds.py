@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
-from gateway.smpp import Body, CommandId, CommandStatus, DeliverSm, LocalProtocolError, Pdu
+from gateway.smpp import Body, CommandId, CommandStatus, LocalProtocolError, Pdu
 from simulator.journal import Entry, Journal, Origin, kind_of
 from simulator.settings import Mode
 
@@ -81,7 +81,7 @@ class Bind:
         kind = kind_of(incoming, command_id, command_status)
         self.record(Entry(at, kind, self.origin, sequence_number, "", None))
 
-    def deliver(self, delivery: "Delivery", body: DeliverSm, at: float) -> bool:
+    def deliver(self, delivery: "Delivery", body: Body, at: float) -> bool:
         """Send the deliver_sm of `delivery`, which comes back with its answer. False: the session takes no more."""
         try:
             number = self.link.send(body, delivery)

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.smpp import Body, CommandId, CommandStatus, DeliverSm, EsmClass, SubmitSm
+from gateway.smpp import Body, CommandId, CommandStatus, DeliverSm, EncodedDeliverSm, EsmClass, Pdu, SubmitSm, encode
+from gateway.smpp import decode as decode_pdu
 from gateway.text import Coding, decode, split_header
 
 
@@ -210,6 +211,8 @@ def render(entry: Entry, *, number: int, with_text: bool = False) -> dict[str, A
     body = entry.body
     if body is None:
         return line
+    if isinstance(body, EncodedDeliverSm):
+        body = decode_pdu(encode(Pdu(entry.command_status, entry.sequence_number, body))).body
     if message_id := getattr(body, "message_id", ""):
         line["message_id"] = message_id
     if isinstance(body, SubmitSm | DeliverSm):  # not submit_multi or replace_sm, which lack some of the fields

@@ -6,7 +6,7 @@ and its bind know each other only until the bind's session hands back what it ha
 
 import msgspec
 
-from gateway.smpp import Body, DeliverSm, MessageState, Pdu, SubmitSm
+from gateway.smpp import Body, MessageState, Pdu, SubmitSm
 from simulator.binds import Bind
 from simulator.outcomes import Outcome
 
@@ -40,7 +40,7 @@ class Delivery(msgspec.Struct, gc=False):
 
     system_id: str
     phone: str
-    body: DeliverSm | None = None
+    body: Body | None = None
     stat: str = ""
     message: Message | None = None
     is_intermediate: bool = False

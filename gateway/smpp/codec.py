@@ -8,7 +8,7 @@ import msgspec
 from .constants import RESPONSE_BIT, CommandId
 from .errors import DecodeError
 from .layouts import Layout, compile_layout
-from .pdus import BODY_TYPES, Body
+from .pdus import BODY_TYPES, Body, EncodedDeliverSm
 from .statuses import CommandStatus, name_status
 from .wire import HEADER, HEADER_BYTES
 
@@ -26,6 +26,12 @@ class Pdu(msgspec.Struct, frozen=True, gc=False):
         return self.body.command_id
 
 
+def _encode_encoded(body: EncodedDeliverSm, command_status: int, sequence_number: int) -> bytes:
+    octets = body.octets
+    return HEADER.pack(HEADER_BYTES + len(octets), _DELIVER_SM, command_status, sequence_number) + octets
+
+
+_DELIVER_SM: Final = int(CommandId.DELIVER_SM)
 _LAYOUTS: Final[dict[type[Body], Layout]] = {
     body_type: compile_layout(body_type, body_type.command_id, bare_when_refused=body_type.bare_when_refused)
     for body_type in BODY_TYPES
@@ -33,7 +39,8 @@ _LAYOUTS: Final[dict[type[Body], Layout]] = {
 
 # `ENCODERS[type(body)](body, command_status, sequence_number)` is the whole PDU. Raises EncodeError.
 ENCODERS: Final[Mapping[type[Body], Callable[[Any, int, int], bytes]]] = {
-    body_type: layout.encode for body_type, layout in _LAYOUTS.items()
+    **{body_type: layout.encode for body_type, layout in _LAYOUTS.items()},
+    EncodedDeliverSm: _encode_encoded,
 }
 
 # `DECODERS[command_id](data)` is the body of the whole PDU `data`. Raises DecodeError.

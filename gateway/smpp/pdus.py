@@ -242,6 +242,17 @@ class DeliverSm(Body, frozen=True):
     tlvs: Tlvs = ()
 
 
+class EncodedDeliverSm(Body, frozen=True):
+    """A deliver_sm that is octets already, for an SMSC that fills in a template: what follows the header, unchecked.
+
+    It is sent as any body is, and comes back as the request of its answer; what is decoded is a DeliverSm.
+    """
+
+    command_id: ClassVar = CommandId.DELIVER_SM
+
+    octets: bytes
+
+
 class DeliverSmResp(Body, frozen=True):
     """Section 4.6.2: message_id "is unused and is set to NULL", so many leave it out."""
 

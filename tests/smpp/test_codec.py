@@ -15,6 +15,7 @@ from gateway.smpp import (
     DeliverSm,
     DeliverSmResp,
     DistributionList,
+    EncodedDeliverSm,
     EncodeError,
     EnquireLink,
     EnquireLinkResp,
@@ -248,6 +249,14 @@ def test_a_refusal_is_one_whatever_its_body(body: Body, tail: bytes):
     header = encode(Pdu(CommandStatus.ESME_RTHROTTLED, 5, body))[:16]
     pdu = decode(with_length(header + tail))
     assert (pdu.command_status, pdu.sequence_number, pdu.command_id) == (0x58, 5, body.command_id)
+
+
+def test_an_encoded_deliver_sm_is_the_deliver_sm_that_it_says():
+    pdu = Pdu(0, 7, DeliverSm(source_addr="8613812345678", esm_class=4, short_message=b"id:1", tlvs=(Tlv(5, b"x"),)))
+    data = encode(pdu)
+
+    assert encode(Pdu(0, 7, EncodedDeliverSm(octets=data[16:]))) == data
+    assert decode(encode(Pdu(0, 7, EncodedDeliverSm(octets=data[16:])))) == pdu
 
 
 def test_an_accepted_submit_without_a_message_id_is_damaged():
