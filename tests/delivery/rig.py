@@ -155,6 +155,7 @@ async def running(
     """Delivery with these carriers. At the end everything stops as it does in a crash, unless it was drained."""
     store = store or SlowStore()
     recovered = await store.open()
+    not_ours = asyncio.all_tasks()
     values = {"sweep_seconds": 0.02, "retry_first_seconds": 0.02, "retry_longest_seconds": 0.1, "drain_seconds": 2.0}
     shared = Shared(
         store=store,
@@ -176,11 +177,11 @@ async def running(
         yield rig
         assert not task.done(), task.exception()
     finally:
-        await _stop(task, delivery)
+        await _stop(task, delivery, not_ours)
         await store.close()
 
 
-async def _stop(task: asyncio.Task[None], delivery: Delivery) -> None:
+async def _stop(task: asyncio.Task[None], delivery: Delivery, not_ours: set[asyncio.Task[Any]]) -> None:
     for carrier in delivery.carriers.values():
         carrier.stop()
     connections = [bind.connection for carrier in delivery.carriers.values() for bind in carrier.binds]
@@ -190,8 +191,8 @@ async def _stop(task: asyncio.Task[None], delivery: Delivery) -> None:
         if connection is not None:
             connection.abort()
             await eventually(lambda connection=connection: connection.state is State.CLOSED)
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    if others:
-        await asyncio.wait(others, timeout=2.0)  # a read from the store may be under way
+    reads = asyncio.all_tasks() - not_ours
+    if reads:
+        await asyncio.wait(reads, timeout=2.0)
     if not task.cancelled():
         task.result()

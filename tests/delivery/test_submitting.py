@@ -325,6 +325,23 @@ async def test_the_parts_of_a_message_leave_by_one_bind_in_order():
                 assert first.connection is second.connection or second.part[2] == 1
 
 
+async def test_a_message_that_is_leaving_by_one_bind_leaves_whole_though_another_is_freer():
+    """The rate lets its parts out one by one; meanwhile the other bind has nothing to do."""
+    async with scripted() as smsc, running(a_carrier(smsc, binds=3, throughput=50)) as rig:
+        await eventually(lambda: smsc.bind_count == 3 and all(bind.is_up for bind in rig.carrier.binds))
+        smsc.otherwise = keep_silent
+        blockers = [await rig.accept() for _ in range(2)]  # the first two binds have a slot less than the third
+        await eventually(lambda: len(smsc.submits) == 2)
+        record = await rig.accept(text=LONG, parts=3)
+        await eventually(lambda: len(smsc.submits) == 3)
+        smsc.otherwise = accept()
+        for submit in list(smsc.submits):
+            smsc.accept(submit)
+        await rig.until(record, Status.SUBMITTED)
+        for blocker in blockers:
+            await rig.until(blocker, Status.SUBMITTED)
+
+
 @pytest.mark.parametrize("category", [RESEND, WAIT])
 async def test_a_bind_lost_in_the_middle_of_a_message_leaves_the_rest_to_another(category):
     async with scripted(accept("one"), reset) as smsc, running(a_carrier(smsc, binds=2, window=1)) as rig:
