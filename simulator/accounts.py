@@ -1,6 +1,7 @@
 """An account: its binds, its message ids, and the deliver_sm that wait for a bind of its to take them."""
 
 from collections import deque
+from typing import Final
 
 from simulator.binds import Bind
 from simulator.ids import FIRST_NUMBER, read
@@ -18,32 +19,30 @@ class Account:
         self.binds: list[Bind] = []
         self.waiting: deque[Delivery] = deque()  # due, and no bind has taken them
         self._messages: list[Message | None] = [None] * messages_limit  # the newest, each where its number says
-        self._next_number = FIRST_NUMBER
+        self._messages_limit: Final = messages_limit
+        self.next_number = FIRST_NUMBER  # what the id of the next message is made of
         self._binds_so_far = 0
         self._turn = 0
         self.limit(rate)
 
     def limit(self, rate: Rate) -> None:
         """Hold the account to another rate from now on."""
-        self.throttle = Throttle(rate.segments_per_second, rate.burst_seconds)
-
-    @property
-    def next_number(self) -> int:
-        """What the id of the next message is made of."""
-        return self._next_number
+        limited = rate.segments_per_second > 0
+        self.throttle = Throttle(rate.segments_per_second, rate.burst_seconds) if limited else None
 
     def keep(self, message: Message) -> None:
         """Remember a message in the place of an older one; it has taken `next_number`."""
-        assert message.number == self._next_number
-        self._next_number += 1
-        self._messages[message.number % len(self._messages)] = message
+        number = message.number
+        assert number == self.next_number
+        self.next_number = number + 1
+        self._messages[number % self._messages_limit] = message
 
     def find(self, message_id: str) -> Message | None:
         """Return the message with this id, if it is still remembered."""
         number = read(message_id)
         if number is None:
             return None
-        message = self._messages[number % len(self._messages)]
+        message = self._messages[number % self._messages_limit]
         return message if message is not None and message.number == number else None
 
     def forget(self) -> None:

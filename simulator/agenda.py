@@ -18,10 +18,9 @@ class Agenda(Generic[Item]):
     def __init__(self) -> None:
         self._ticks: list[int] = []  # a heap
         self._due: defaultdict[int, list[Item]] = defaultdict(list)
-        self._waiting = 0
 
     def __len__(self) -> int:
-        return self._waiting
+        return sum(map(len, self._due.values()))
 
     def add(self, item: Item, *, due: float) -> None:
         """Keep `item` until `due`."""
@@ -30,7 +29,6 @@ class Agenda(Generic[Item]):
         if not items:
             heappush(self._ticks, tick)
         items.append(item)
-        self._waiting += 1
 
     @property
     def next_due(self) -> float | None:
@@ -42,11 +40,9 @@ class Agenda(Generic[Item]):
         taken: list[Item] = []
         while self._ticks and self._ticks[0] * TICK_SECONDS <= now:
             taken += self._due.pop(heappop(self._ticks))
-        self._waiting -= len(taken)
         return taken
 
     def clear(self) -> None:
         """Forget everything."""
         self._ticks.clear()
         self._due.clear()
-        self._waiting = 0

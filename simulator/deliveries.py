@@ -35,13 +35,9 @@ class Deliveries:
         self._accounts = accounts
         self._epoch_seconds = epoch_seconds
         self._agenda: Agenda[Delivery] = Agenda()
+        self.open = 0  # how many there are that are not taken yet
         self._waiting = 0  # due, and no bind could take them
-        self._in_flight = 0
         self._generation = 0
-
-    def __len__(self) -> int:
-        """Return how many there are that are not taken yet."""
-        return len(self._agenda) + self._waiting + self._in_flight
 
     @property
     def waiting(self) -> int:
@@ -54,18 +50,24 @@ class Deliveries:
         return self._agenda.next_due
 
     def schedule(self, delivery: Delivery, *, due: float) -> None:
-        """Deliver at `due`."""
+        """Deliver a new one at `due`."""
+        self.open += 1
         delivery.generation = self._generation
         self._agenda.add(delivery, due=due)
+
+    def deliver(self, delivery: Delivery, *, now: float) -> None:
+        """Deliver a new one now."""
+        self.open += 1
+        delivery.generation = self._generation
+        self._deliver(delivery, now)
 
     def work(self, *, now: float) -> None:
         """Deliver what is due."""
         for delivery in self._agenda.take(now=now):
-            self.deliver(delivery, now=now)
+            self._deliver(delivery, now)
 
-    def deliver(self, delivery: Delivery, *, now: float) -> None:
+    def _deliver(self, delivery: Delivery, now: float) -> None:
         """Send a delivery if a bind can take it, after those of its account that wait already; else let it wait."""
-        delivery.generation = self._generation
         account = self._accounts[delivery.system_id]
         if account.waiting or not self._send(account, delivery, now):
             account.waiting.append(delivery)
@@ -80,25 +82,24 @@ class Deliveries:
 
     def settle(self, delivery: Delivery, command_status: int, *, now: float) -> None:
         """Take the client's answer: done, or once more, or refused for good."""
-        self._in_flight -= 1
-        if delivery.generation != self._generation:
-            return
-        if command_status == CommandStatus.ESME_ROK:
-            self.results["acknowledged"] += 1
-        elif command_status in _PASSING:
+        if command_status and command_status in _PASSING and delivery.generation == self._generation:
             self._retry(delivery, now)
-        else:
-            self.results["refused"] += 1
+            return
+        self.open -= 1
+        if delivery.generation == self._generation:
+            self.results["refused" if command_status else "acknowledged"] += 1
 
     def miss(self, delivery: Delivery, *, now: float) -> None:
         """Take it that no answer came: once more."""
-        self._in_flight -= 1
         if delivery.generation == self._generation:
             self._retry(delivery, now)
+        else:
+            self.open -= 1
 
     def clear(self) -> None:
         """Forget everything; answers to what is in flight will mean nothing."""
         self._generation += 1
+        self.open -= len(self._agenda) + self._waiting
         self._agenda.clear()
         self._waiting = 0
         self.sent.clear()
@@ -106,10 +107,11 @@ class Deliveries:
 
     def _retry(self, delivery: Delivery, now: float) -> None:
         if delivery.retries >= self.receipts.retries:
+            self.open -= 1
             self.results["given up"] += 1
             return
         delivery.retries += 1
-        self.schedule(delivery, due=now + self.receipts.retry_seconds)
+        self._agenda.add(delivery, due=now + self.receipts.retry_seconds)
 
     def _send(self, account: Account, delivery: Delivery, now: float) -> bool:
         bind = account.receiver_of(delivery)
@@ -123,7 +125,6 @@ class Deliveries:
             self.sent[delivery.stat] += 1
         if not bind.deliver(delivery, delivery.body, at):
             return False
-        self._in_flight += 1
         if delivery.retries:
             self.results["sent again"] += 1
         return True

@@ -3,11 +3,14 @@
 from hashlib import blake2b
 from struct import Struct
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
-_WORDS: Final = Struct("<5I")
+_WORDS: Final = Struct("<3I")
+_STARTS: Final = Struct("<2I")
 _UNIT: Final = 2.0**-32
+_GOLDEN_RATIO: Final = 0x9E37_79B1  # of 2**32: its multiples lie far apart
 
 
 class Roll(msgspec.Struct, frozen=True, gc=False):
@@ -16,22 +19,34 @@ class Roll(msgspec.Struct, frozen=True, gc=False):
     error: float
     outcome: float
     fault: float
-    receipt_delay: float
-    response_latency: float
 
 
 class Dice:
-    """The rolls of one seed, the same in every process and version of Python."""
+    """The rolls of one seed, the same in every process and version of Python.
+
+    How long something takes is drawn for every submit and nothing else depends on it, so a checksum is good enough.
+    """
 
     def __init__(self, seed: int) -> None:
-        self._start = blake2b(digest_size=_WORDS.size, key=str(seed).encode())
+        key = str(seed).encode()
+        self._start = blake2b(digest_size=_WORDS.size, key=key)
+        starts = blake2b(digest_size=_STARTS.size, key=key).digest()
+        self._delay_start, self._latency_start = _STARTS.unpack(starts)
 
     def roll(self, destination: str, turn: int) -> Roll:
         """Return the chances of the `turn`-th submit (from 1) to `destination`."""
         digest = self._start.copy()
         digest.update(b"%s:%d" % (destination.encode(), turn))
-        error, outcome, fault, receipt_delay, response_latency = _WORDS.unpack(digest.digest())
-        return Roll(error * _UNIT, outcome * _UNIT, fault * _UNIT, receipt_delay * _UNIT, response_latency * _UNIT)
+        error, outcome, fault = _WORDS.unpack(digest.digest())
+        return Roll(error * _UNIT, outcome * _UNIT, fault * _UNIT)
+
+    def receipt_delay(self, destination: str, turn: int) -> float:
+        """Return the chance, 0 to below 1, that says how late the receipt of that submit comes."""
+        return crc32(destination.encode(), self._delay_start + turn * _GOLDEN_RATIO & 0xFFFF_FFFF) * _UNIT
+
+    def response_latency(self, destination: str, turn: int) -> float:
+        """Return the chance, 0 to below 1, that says how late the answer to that submit comes."""
+        return crc32(destination.encode(), self._latency_start + turn * _GOLDEN_RATIO & 0xFFFF_FFFF) * _UNIT
 
 
 class Turns:
@@ -50,11 +65,12 @@ class Turns:
 
     def next(self, key: object) -> int:
         """Return which time this is that `key` comes: 1 for the first that is remembered."""
-        turn = self._younger.get(key, 0) or self._older.pop(key, 0)
-        self._younger[key] = turn + 1
-        if len(self._younger) > self._half:
-            self._older, self._younger = self._younger, {}
-        return turn + 1
+        younger = self._younger
+        turn = (younger.get(key) or self._older.pop(key, 0)) + 1
+        younger[key] = turn
+        if len(younger) > self._half:
+            self._older, self._younger = younger, {}
+        return turn
 
     def clear(self) -> None:
         """Forget every count."""

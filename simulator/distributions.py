@@ -1,5 +1,6 @@
 """How long something takes: a fixed time, or one drawn from a distribution. Pure: the chance is an argument."""
 
+from collections.abc import Callable
 from math import exp, inf
 from statistics import NormalDist
 from typing import Annotated, Final
@@ -44,6 +45,8 @@ class LogNormal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
 Delay = Seconds | Uniform | LogNormal
 
 
-def draw(delay: Delay, chance: float) -> float:
-    """Return the seconds that `delay` gives for `chance`, 0 to below 1."""
-    return delay if isinstance(delay, (float, int)) else delay.at(chance)
+def drawing(delay: Delay) -> Callable[[float], float]:
+    """Return what gives the seconds that `delay` has for a chance, 0 to below 1."""
+    if isinstance(delay, (float, int)):
+        return lambda _: delay
+    return delay.at

@@ -9,6 +9,7 @@ from simulator.settings import IdForm, Receipts
 FIRST_NUMBER: Final = 1_000_000_001
 
 _DECIMAL_DIGITS: Final = 10
+_HEX: Final = IdForm.HEX
 
 
 def spell_id_of_response(number: int, receipts: Receipts, *, is_altered: bool) -> str:
@@ -16,12 +17,16 @@ def spell_id_of_response(number: int, receipts: Receipts, *, is_altered: bool) -
 
     One that its receipt is to alter is hexadecimal, so that it has letters to alter.
     """
-    return _spell(number, IdForm.HEX if is_altered else receipts.id_in_response)
+    if is_altered or receipts.id_in_response is _HEX:
+        return f"{number:X}"
+    return str(number)
 
 
 def spell_id_of_receipt(number: int, receipts: Receipts, *, is_altered: bool) -> str:
     """Return the id of message `number` as its receipt gives it: altered, in small letters and with leading zeros."""
-    return f"{number:016x}" if is_altered else _spell(number, receipts.id_in_receipt)
+    if is_altered:
+        return f"{number:016x}"
+    return f"{number:X}" if receipts.id_in_receipt is _HEX else str(number)
 
 
 def read(message_id: str) -> int | None:
@@ -31,7 +36,3 @@ def read(message_id: str) -> int | None:
         return int(digits, 10 if len(digits) == _DECIMAL_DIGITS else 16)
     except ValueError:
         return None
-
-
-def _spell(number: int, form: IdForm) -> str:
-    return str(number) if form is IdForm.DECIMAL else f"{number:X}"

@@ -2,17 +2,23 @@
 
 from typing import Final, assert_never
 
-from gateway.smpp import CommandStatus, Pdu, SubmitSm, SubmitSmResp, encode
+from gateway.smpp import CommandId, CommandStatus, Pdu, RegisteredDelivery, SubmitSm, SubmitSmResp, encode
 from simulator.accounts import Account
 from simulator.agenda import Agenda
 from simulator.binds import Bind
 from simulator.deliveries import Deliveries
-from simulator.distributions import draw
+from simulator.distributions import drawing
 from simulator.ids import spell_id_of_response
+from simulator.journal import Entry, kind_of
 from simulator.messages import Delivery, Message, Reply
-from simulator.outcomes import Answer, Outcome
+from simulator.outcomes import DELIVERED, Answer, Outcome
 from simulator.settings import Overload, Scenario, Settings
 from simulator.submits import Decisions, wants_intermediate, wants_receipt
+
+# Looking a member up in its enum costs as much as a dict insert; these are looked up for every submit.
+_SUBMIT_SM: Final = int(CommandId.SUBMIT_SM)
+_RECEIPT_AT_THE_END: Final = int(RegisteredDelivery.RECEIPT)
+_NORMAL: Final = Answer.NORMAL
 
 # What a client that reads it as a PDU finds: a length of 4 GiB.
 GARBAGE: Final = b"\xff" * 32
@@ -31,7 +37,6 @@ class Intake:
     """
 
     def __init__(self, settings: Settings, deliveries: Deliveries, *, epoch_seconds: float) -> None:
-        self.scenario: Scenario = settings
         self.processed = 0  # submits that became messages, answered or not
         self._settings = settings
         self._deliveries = deliveries
@@ -39,6 +44,9 @@ class Intake:
         self._decisions = Decisions(settings.seed, settings.outcomes, destinations_limit=settings.memory.destinations)
         self._replies: Agenda[Reply] = Agenda()
         self._paused: list[Bind] = []
+        self._window: Final = settings.smpp.window
+        self._open_limit: Final = settings.memory.open_messages
+        self.change(settings)
 
     @property
     def next_due(self) -> float | None:
@@ -56,6 +64,10 @@ class Intake:
     def change(self, scenario: Scenario) -> None:
         """Behave by another scenario from now on."""
         self.scenario = scenario
+        latency = scenario.response.latency_seconds
+        self._latency = latency if isinstance(latency, (float, int)) else None  # of every answer, if it is one
+        self._draw_latency = drawing(latency)
+        self._draw_delay = drawing(scenario.receipts.delay_seconds)
         self._decisions.take_chances(scenario.outcomes)
 
     def forget(self) -> None:
@@ -72,8 +84,11 @@ class Intake:
             bind.note(at, incoming=True, pdu=request, phone=phone)
             bind.answer(request, SubmitSmResp(), at, command_status=status, phone=phone)
             return
-        outcome, roll = self._decisions.decide(submit)
-        latency = draw(self.scenario.response.latency_seconds, roll.response_latency)
+        decisions = self._decisions
+        outcome, turn = decisions.decide(submit)
+        latency = self._latency
+        if latency is None:
+            latency = self._draw_latency(decisions.dice.response_latency(phone, turn))
         if outcome.refusal or outcome.answer is Answer.IGNORED:
             bind.note(at, incoming=True, pdu=request, phone=phone)
             if outcome.refusal:
@@ -83,16 +98,21 @@ class Intake:
             return
         delay = outcome.delay_seconds
         if delay is None:
-            delay = draw(self.scenario.receipts.delay_seconds, roll.receipt_delay)
+            delay = self._draw_delay(decisions.dice.receipt_delay(phone, turn))
         number = account.next_number
         message_id = spell_id_of_response(number, self.scenario.receipts, is_altered=outcome.altered_id)
-        message = Message(submit, number, message_id, outcome, at, at + latency + delay, outcome.state)
+        delay += latency
+        message = Message(submit, number, message_id, outcome, at, at + delay, outcome.state)
         account.keep(message)
         self.processed += 1
-        bind.note(at, incoming=True, pdu=request, phone=phone, taken_as=message_id)
-        self._plan_receipts(bind, message, now, latency + delay)
-        response = SubmitSmResp(message_id=message_id)
-        if outcome.answer is Answer.NORMAL and not latency:
+        kind = kind_of(True, _SUBMIT_SM, request.command_status)
+        bind.record(Entry(at, kind, bind.origin, request.sequence_number, phone, submit, message_id))
+        if outcome is DELIVERED and submit.registered_delivery == _RECEIPT_AT_THE_END:
+            self._deliveries.schedule(Delivery(bind.system_id, phone, None, "", message, False, bind), due=now + delay)
+        else:
+            self._plan_receipts(bind, message, now, delay)
+        response = SubmitSmResp(message_id)
+        if outcome.answer is _NORMAL and not latency:
             bind.answer(request, response, at, phone=phone)
         else:
             self._answer_as(outcome, Reply(bind, request, response, CommandStatus.ESME_ROK, phone), latency, now)
@@ -127,16 +147,18 @@ class Intake:
 
     def _check_room(self, bind: Bind, account: Account, now: float) -> int:
         """Return the status that refuses a submit for which there is no room, or 0."""
-        if len(self._deliveries) >= self._settings.memory.open_messages:
+        if self._deliveries.open >= self._open_limit:
             return CommandStatus.ESME_RMSGQFUL
-        if bind.unanswered >= self._settings.smpp.window:
+        if bind.unanswered >= self._window:
             if self._settings.smpp.overload is Overload.REFUSE:
                 return CommandStatus.ESME_RMSGQFUL
             # What was read together with this one is still taken, and nothing after it until answers have left.
             if not bind.is_paused:
                 bind.pause()
                 self._paused.append(bind)
-        return CommandStatus.ESME_ROK if account.throttle.admits(now=now) else CommandStatus.ESME_RTHROTTLED
+        if account.throttle is None or account.throttle.admits(now=now):
+            return 0
+        return CommandStatus.ESME_RTHROTTLED
 
     def _plan_receipts(self, bind: Bind, message: Message, now: float, delay: float) -> None:
         outcome, wanted = message.outcome, message.submit.registered_delivery
@@ -174,6 +196,6 @@ class Intake:
     def _resume(self) -> None:
         """Read again from those for whom there is room."""
         for bind in self._paused:
-            if bind.unanswered < self._settings.smpp.window:
+            if bind.unanswered < self._window:
                 bind.resume()
         self._paused = [bind for bind in self._paused if bind.is_paused and not bind.is_over]

@@ -121,9 +121,13 @@ SPECIAL: Final[Mapping[str, Special]] = {
 }
 
 
+# How the last four digits of all of them begin.
+SPECIAL_BEGINNING: Final = "00"
+
+
 def is_special(destination: str) -> bool:
     """Say whether `destination` asks for its outcome: it ends in 0000 to 0099."""
-    return destination[-4:-2] == "00" and destination[-2:].isdecimal()
+    return destination[-4:-2] == SPECIAL_BEGINNING and destination[-2:].isdecimal()
 
 
 def special_outcome(destination: str, turn: int) -> Outcome:

@@ -46,6 +46,7 @@ from gateway.smpp import (
     Tlv,
     TlvTag,
     Ton,
+    Unanswered,
 )
 from gateway.text import cut
 from simulator.accounts import Account
@@ -92,7 +93,6 @@ class Smsc:
         self._connections = 0
         self._reference = 0
         self._handlers: dict[type[Body], Callable[[Bind, Pdu, Any, float], None]] = {
-            SubmitSm: self._take_submit,
             QuerySm: self._take_query,
             CancelSm: self._take_cancel,
             **dict.fromkeys(_BINDS, self._take_bind),
@@ -110,8 +110,13 @@ class Smsc:
         for event in events:
             match event:
                 case RequestReceived(pdu=pdu):
-                    if not bind.is_over:
-                        self._handlers.get(type(pdu.body), self._refuse)(bind, pdu, pdu.body, now)
+                    if bind.is_over:
+                        continue
+                    body = pdu.body
+                    if type(body) is SubmitSm:
+                        self.intake.take(bind, self.accounts[bind.system_id], pdu, body, now=now)
+                    else:
+                        self._handlers.get(type(body), self._refuse)(bind, pdu, body, now)
                 case ResponseReceived():
                     self._take_response(bind, event, now)
                 case RequestUnanswered(context=context):
@@ -121,10 +126,7 @@ class Smsc:
                     bind.note_header(self._at(now), incoming=True, command_id=CommandId.UNBIND)
                     bind.can_receive = False
                 case SessionBroken(unanswered=unanswered) | SessionClosed(unanswered=unanswered):
-                    self._end(bind)
-                    for lost in unanswered:
-                        if isinstance(lost.context, Delivery):
-                            self.deliveries.miss(lost.context, now=now)
+                    self._end(bind, unanswered, now)
                 case RequestRefused() | StrayResponse():
                     self._note_damage(bind, event, now)
                 case _:
@@ -205,7 +207,7 @@ class Smsc:
             "processed": self.intake.processed,
             "deliveries": dict(self.deliveries.sent),
             "delivery_results": dict(self.deliveries.results),
-            "deliveries_open": len(self.deliveries),
+            "deliveries_open": self.deliveries.open,
             "deliveries_waiting": self.deliveries.waiting,
             "binds": {name: len(account.binds) for name, account in self.accounts.items()},
             "pdus": pdus,
@@ -232,9 +234,6 @@ class Smsc:
             bind.open(account.add(bind), body.system_id, mode)
         response: Any = response_type
         bind.answer(request, response(system_id=_SYSTEM_ID, tlvs=(_INTERFACE_VERSION,)), at, command_status=status)
-
-    def _take_submit(self, bind: Bind, request: Pdu, submit: SubmitSm, now: float) -> None:
-        self.intake.take(bind, self.accounts[bind.system_id], request, submit, now=now)
 
     def _take_query(self, bind: Bind, request: Pdu, query: QuerySm, now: float) -> None:
         at = self._at(now)
@@ -302,11 +301,14 @@ class Smsc:
             sequence_number=event.sequence_number,
         )
 
-    def _end(self, bind: Bind) -> None:
+    def _end(self, bind: Bind, unanswered: tuple[Unanswered, ...], now: float) -> None:
         bind.end()
         account = self.accounts.get(bind.system_id)
         if account is not None:
             account.remove(bind)
+        for lost in unanswered:
+            if isinstance(lost.context, Delivery):
+                self.deliveries.miss(lost.context, now=now)
 
     def _at(self, now: float) -> float:
         return self._epoch_seconds + now

@@ -4,8 +4,8 @@ from typing import Final
 
 from gateway.smpp import CommandStatus, EsmClass, MessageState, RegisteredDelivery, SubmitSm, TlvTag, find_tlv
 from gateway.text import split_header
-from simulator.dice import Dice, Roll, Turns
-from simulator.outcomes import DELIVERED, Chances, Outcome, is_special, special_outcome
+from simulator.dice import Dice, Turns
+from simulator.outcomes import DELIVERED, SPECIAL_BEGINNING, Chances, Outcome, is_special, special_outcome
 
 # Plain integers: an operator of an IntFlag costs as much as ten of theirs, and this is on the path of every message.
 _FINAL_RECEIPT: Final = 0x03
@@ -18,7 +18,7 @@ class Decisions:
     """Decides each submit by seed, destination and the how-manieth submit it is, and by nothing else."""
 
     def __init__(self, seed: int, chances: Chances, *, destinations_limit: int) -> None:
-        self._dice = Dice(seed)
+        self.dice: Final = Dice(seed)
         self._turns = Turns(destinations_limit)
         self._special_turns = Turns(destinations_limit)
         self.take_chances(chances)
@@ -33,16 +33,17 @@ class Decisions:
         self._turns.clear()
         self._special_turns.clear()
 
-    def decide(self, submit: SubmitSm) -> tuple[Outcome, Roll]:
-        """Return what becomes of a submit, and the chances for the rest of what is to be decided of it."""
+    def decide(self, submit: SubmitSm) -> tuple[Outcome, int]:
+        """Return what becomes of a submit, and the how-manieth to its destination it is."""
         destination = submit.destination_addr
-        roll = self._dice.roll(destination, self._turns.next(destination))
+        turn = self._turns.next(destination)
+        if destination[-4:-2] == SPECIAL_BEGINNING and self._chances.special_numbers and is_special(destination):
+            return special_outcome(destination, self._special_turns.next((destination, _content(submit)))), turn
         if not destination:
-            return Outcome(refusal=CommandStatus.ESME_RINVDSTADR), roll
-        if self._chances.special_numbers and is_special(destination):
-            turn = self._special_turns.next((destination, _content(submit)))
-            return special_outcome(destination, turn), roll
-        return DELIVERED if self._all_delivered else self._chances.outcome(roll), roll
+            return Outcome(refusal=CommandStatus.ESME_RINVDSTADR), turn
+        if self._all_delivered:
+            return DELIVERED, turn
+        return self._chances.outcome(self.dice.roll(destination, turn)), turn
 
 
 def wants_receipt(registered_delivery: int, state: MessageState) -> bool:

@@ -26,10 +26,23 @@ def test_another_process_rolls_the_same() -> None:
     assert outputs == {f"{Dice(7).roll('8613800001111', 3)}\n"}
 
 
-def test_chances_are_spread_evenly_from_0_to_below_1() -> None:
-    rolls = [Dice(1).roll(str(13_800_000_000 + number), 1) for number in range(4000)]
+def test_delays_are_replayed_and_depend_on_seed_destination_and_turn() -> None:
+    for draw in (Dice.receipt_delay, Dice.response_latency):
+        chances = {draw(Dice(1), "1", 1), draw(Dice(2), "1", 1), draw(Dice(1), "2", 1), draw(Dice(1), "1", 2)}
 
-    for chances in zip(*map(msgspec.structs.astuple, rolls), strict=True):
+        assert len(chances) == 4
+        assert draw(Dice(1), "8613800001111", 1) == draw(Dice(1), "8613800001111", 1)
+    assert Dice(1).receipt_delay("1", 1) != Dice(1).response_latency("1", 1)
+
+
+def test_chances_are_spread_evenly_from_0_to_below_1() -> None:
+    dice = Dice(1)
+    phones = [str(13_800_000_000 + number) for number in range(4000)]
+    rolls = [msgspec.structs.astuple(dice.roll(phone, 1)) for phone in phones]
+    delays = [(dice.receipt_delay(phone, 1), dice.response_latency(phone, 1)) for phone in phones]
+    turns = [(dice.receipt_delay("1", turn), dice.response_latency("1", turn)) for turn in range(1, 4001)]
+
+    for chances in (*zip(*rolls, strict=True), *zip(*delays, strict=True), *zip(*turns, strict=True)):
         assert min(chances) >= 0
         assert max(chances) < 1
         assert abs(sum(chance < 0.25 for chance in chances) - 1000) < 120
