@@ -58,10 +58,15 @@ def refused_for_now(record: Record, n: int, k: int, command_status: int, error: 
 
 
 def throttled(record: Record, n: int, k: int, command_status: int, error: str, *, at: Milliseconds) -> None:
-    """The same for a carrier that has had enough for the moment. Of such attempts in a row only the last is kept."""
+    """The same for a carrier that has had enough for the moment.
+
+    Of such attempts in a row only the last is kept; but one whose answer came late keeps its number, by which it is
+    known to those who await its receipt.
+    """
+    in_time = record.state.parts[n].status is PartStatus.SENDING
     refused_for_now(record, n, k, command_status, error, at=at)
     part = record.state.parts[n]
-    if 0 < k == len(part.attempts) - 1 and part.attempts[k - 1].command_status == command_status:
+    if in_time and 0 < k == len(part.attempts) - 1 and part.attempts[k - 1].command_status == command_status:
         record.set_part(n, Part(part.status, (*part.attempts[: k - 1], part.attempts[k])))
 
 

@@ -306,6 +306,19 @@ def test_throttling_keeps_the_attempts_that_may_have_got_through():
     assert [attempt.error for attempt in record.state.parts[0].attempts] == ["timeout", "0x58", ""]
 
 
+@pytest.mark.parametrize("on_doubt", OnDoubt)
+def test_an_attempt_that_was_throttled_late_keeps_its_number(on_doubt: OnDoubt):
+    """It was in doubt, so somebody may be looking for its receipt by that number."""
+    record = handed_over()
+    outcomes.throttled(record, 0, 0, THROTTLED, "0x58", at=NOW)
+    outcomes.hand_over(record, 0, an_attempt(at=NOW))
+    outcomes.unanswered(record, 0, 1, "timeout", on_doubt, at=NOW)
+    outcomes.throttled(record, 0, 1, THROTTLED, "0x58", at=NOW)
+
+    assert statuses(record) == [W]
+    assert len(record.state.parts[0].attempts) == 2
+
+
 # --- several parts ----------------------------------------------------------------------------------------------------
 
 
