@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -26,7 +27,7 @@ from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.server import HttpServer
 from gateway.intake import Intake
-from gateway.message import IdSource, Milliseconds, Priority, Record
+from gateway.message import IdSource, Milliseconds, Priority, Record, time_of_id
 from gateway.metrics import Metrics, Sample
 from gateway.numbers import Network
 from gateway.policy.content import ContentStage
@@ -119,15 +120,16 @@ class Gateway:
         since = wall_clock() - round(settings.remember_seconds * 1000)
         async for chunk in self._store.client_refs(since=since):
             for account, client_ref, message_id in chunk:
-                refs.add(account, client_ref, message_id, now=wall_clock())
+                refs.add(account, client_ref, message_id, now=time_of_id(message_id))
         return refs
 
     def _intake(self, delivery: Delivery, ids: IdSource, refs: ClientRefs) -> Intake:
         metrics = self._metrics
 
         def on_accepted(records: Sequence[Record]) -> None:
-            for record in records:
-                metrics.messages_accepted.add((record.message.account, record.message.category))
+            counts = Counter([(record.message.account, record.message.category) for record in records])
+            for labels, count in counts.items():
+                metrics.messages_accepted.add(labels, count)
             delivery.accept(records)
 
         return Intake(

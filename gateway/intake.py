@@ -8,7 +8,7 @@ a client that hangs up early loses its answer, never its message.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 import msgspec
@@ -167,7 +167,7 @@ class Intake:
             sender=draft.sender,
             client_ref=draft.client_ref,
             batch=draft.batch,
-            network=str(candidate.network),
+            network=candidate.network,
             parts=candidate.parts,
             accepted_at=now,
             send_at=send_at,
@@ -240,6 +240,7 @@ class Intake:
         )
 
 
+@cache  # carriers are few
 def lane_name(carrier: str, priority: Priority) -> str:
     """The queue that a message waits in: one for each carrier and priority."""
     return f"{carrier}/{priority}"

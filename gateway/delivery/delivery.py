@@ -57,14 +57,14 @@ class Delivery:
 
     def accept(self, records: Sequence[Record]) -> None:
         """Messages that were just accepted and are on disk."""
-        by_carrier: defaultdict[str, list[Record]] = defaultdict(list)
+        by_lane: defaultdict[str, list[Record]] = defaultdict(list)
         for record in records:
-            if record.status is Status.SCHEDULED:
+            if record.state.status is Status.SCHEDULED:
                 self._schedule(record)
             else:
-                by_carrier[carrier_of_lane(record.lane)].append(record)
-        for name, theirs in by_carrier.items():
-            self.carriers[name].offer(theirs)
+                by_lane[record.lane].append(record)
+        for lane, waiting in by_lane.items():
+            self.carriers[carrier_of_lane(lane)].offer(waiting)
 
     async def recover(self) -> None:
         """Take up everything that a stop or a crash left open. Before anything new is accepted."""
