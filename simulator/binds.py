@@ -69,10 +69,10 @@ class Bind:
         self.mode = mode
         self.can_receive = mode is not Mode.TRANSMITTER
 
-    def note(self, at: float, *, incoming: bool, pdu: Pdu, phone: str = "", taken_as: str = "", stat: str = "") -> None:
+    def note(self, at: float, *, incoming: bool, pdu: Pdu, phone: str = "") -> None:
         """Put a PDU into the journal."""
         kind = kind_of(incoming, pdu.body.command_id, pdu.command_status)
-        self.record(Entry(at, kind, self.origin, pdu.sequence_number, phone, pdu.body, taken_as, stat))
+        self.record(Entry(at, kind, self.origin, pdu.sequence_number, phone, pdu.body))
 
     def note_header(
         self, at: float, *, incoming: bool, command_id: int, command_status: int = 0, sequence_number: int = 0

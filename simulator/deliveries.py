@@ -8,7 +8,7 @@ from gateway.smpp import CommandStatus
 from simulator.accounts import Account
 from simulator.agenda import Agenda
 from simulator.messages import Delivery
-from simulator.receipts import make_receipt, spell_state
+from simulator.receipts import make_final_receipt, make_intermediate_receipt
 from simulator.settings import Receipts
 
 # What a client says that is short of room, not of will: the deliver_sm comes again. Any other refusal is its last word.
@@ -59,20 +59,21 @@ class Deliveries:
         """Deliver a new one now."""
         self.open += 1
         delivery.generation = self._generation
-        self._deliver(delivery, now)
+        self._deliver([delivery], now)
 
     def work(self, *, now: float) -> None:
         """Deliver what is due."""
-        for delivery in self._agenda.take(now=now):
-            self._deliver(delivery, now)
+        self._deliver(self._agenda.take(now=now), now)
 
-    def _deliver(self, delivery: Delivery, now: float) -> None:
-        """Send a delivery if a bind can take it, after those of its account that wait already; else let it wait."""
-        account = self._accounts[delivery.system_id]
-        if account.waiting or not self._send(account, delivery, now):
-            account.waiting.append(delivery)
-            self._waiting += 1
-            self.drain(account, now=now)
+    def _deliver(self, deliveries: list[Delivery], now: float) -> None:
+        """Send each if a bind can take it, after those of its account that wait already; else let it wait."""
+        accounts, send = self._accounts, self._send
+        for delivery in deliveries:
+            account = accounts[delivery.system_id]
+            if account.waiting or not send(account, delivery, now):
+                account.waiting.append(delivery)
+                self._waiting += 1
+                self.drain(account, now=now)
 
     def drain(self, account: Account, *, now: float) -> None:
         """Send what waits, in order, as far as the account's binds have room."""
@@ -120,8 +121,8 @@ class Deliveries:
         at = self._epoch_seconds + now
         if delivery.body is None:
             assert delivery.message is not None, "what is no receipt brings its body"
-            delivery.body = make_receipt(delivery.message, self.receipts, at, is_intermediate=delivery.is_intermediate)
-            delivery.stat = spell_state(delivery.message, is_intermediate=delivery.is_intermediate)
+            make_receipt = make_intermediate_receipt if delivery.is_intermediate else make_final_receipt
+            delivery.body, delivery.stat = make_receipt(delivery.message, self.receipts, at)
             self.sent[delivery.stat] += 1
         if not bind.deliver(delivery, delivery.body, at):
             return False

@@ -108,7 +108,7 @@ class Intake:
         kind = kind_of(True, _SUBMIT_SM, request.command_status)
         bind.record(Entry(at, kind, bind.origin, request.sequence_number, phone, submit, message_id))
         if outcome is DELIVERED and submit.registered_delivery == _RECEIPT_AT_THE_END:
-            self._deliveries.schedule(Delivery(bind.system_id, phone, None, "", message, False, bind), due=now + delay)
+            self._deliveries.schedule(Delivery(bind.system_id, phone, message_id, message, bind), due=now + delay)
         else:
             self._plan_receipts(bind, message, now, delay)
         response = SubmitSmResp(message_id)
@@ -164,12 +164,12 @@ class Intake:
         outcome, wanted = message.outcome, message.submit.registered_delivery
         phone = message.submit.destination_addr
         if wants_intermediate(wanted, outcome):
-            intermediate = Delivery(bind.system_id, phone, message=message, is_intermediate=True, bind=bind)
+            intermediate = Delivery(bind.system_id, phone, message.id, message, bind, is_intermediate=True)
             self._deliveries.schedule(intermediate, due=now)
         if not wants_receipt(wanted, outcome.state):
             return
         for _ in range(outcome.copies):
-            receipt = Delivery(bind.system_id, phone, message=message, bind=bind, elsewhere=outcome.other_bind)
+            receipt = Delivery(bind.system_id, phone, message.id, message, bind, elsewhere=outcome.other_bind)
             if outcome.answer is Answer.AFTER_RECEIPT:
                 self._deliveries.deliver(receipt, now=now)
             else:

@@ -40,19 +40,15 @@ class Delivery(msgspec.Struct, gc=False):
 
     system_id: str
     phone: str
-    body: Body | None = None
-    stat: str = ""
+    taken_as: str = ""  # the id of the message that it tells of, as its submit's answer said it
     message: Message | None = None
-    is_intermediate: bool = False
     bind: Bind | None = None
+    is_intermediate: bool = False
     elsewhere: bool = False
     retries: int = 0
     generation: int = 0
-
-    @property
-    def taken_as(self) -> str:
-        """The id of the message that it tells of, as its submit's answer said it."""
-        return self.message.id if self.message is not None else ""
+    body: Body | None = None
+    stat: str = ""
 
 
 class Reply(msgspec.Struct, gc=False):

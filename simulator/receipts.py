@@ -31,6 +31,8 @@ _SECONDS_A_MINUTE: Final = 60
 _CHARACTERS: Final = tuple(map(chr, range(256)))
 _NOTIFICATION: Final = chr(EsmClass.INTERMEDIATE_NOTIFICATION)
 _RECEIPT: Final = chr(EsmClass.DELIVERY_RECEIPT)
+_TEXT: Final = ReceiptForm.TEXT
+_TLV: Final = ReceiptForm.TLV
 _NOTIFICATION_WANTED: Final = int(RegisteredDelivery.INTERMEDIATE_NOTIFICATION)
 _USER_MESSAGE_REFERENCE: Final = int(TlvTag.USER_MESSAGE_REFERENCE)
 _RECEIPTED_MESSAGE_ID: Final = TlvTag.RECEIPTED_MESSAGE_ID.to_bytes(2, "big").decode("latin-1") + "\0"  # and a length
@@ -40,27 +42,33 @@ _RECEIPTED_MESSAGE_ID: Final = TlvTag.RECEIPTED_MESSAGE_ID.to_bytes(2, "big").de
 _NOTHING_MORE: Final = "\0" * 8
 
 
-def spell_state(message: Message, *, is_intermediate: bool) -> str:
-    """Return what the receipt's stat says."""
-    return "ENROUTE" if is_intermediate else _STATS[message.final_state]
+def make_final_receipt(message: Message, receipts: Receipts, at: float) -> tuple[EncodedDeliverSm, str]:
+    """Return the receipt of `message` at Unix time `at`, and its stat."""
+    state = message.final_state
+    return _make(message, receipts, at, state, message.outcome.error, _RECEIPT), _STATS[state]
 
 
-def make_receipt(message: Message, receipts: Receipts, at: float, *, is_intermediate: bool) -> EncodedDeliverSm:
-    """Return the receipt of `message` at Unix time `at`.
+def make_intermediate_receipt(message: Message, receipts: Receipts, at: float) -> tuple[EncodedDeliverSm, str]:
+    """Return the receipt of `message` on its way, at Unix time `at`, and its stat.
 
-    An intermediate one is a notification of its own kind where the submit asked for those (SMPP 3.4, section 5.2.17),
-    and else an ordinary receipt that says ENROUTE, as some carriers send it unasked.
+    It is a notification of its own kind where the submit asked for those (SMPP 3.4, section 5.2.17), and else an
+    ordinary receipt that says ENROUTE, as some carriers send it unasked.
     """
-    submit, outcome, form = message.submit, message.outcome, receipts.form
-    state, error = (MessageState.ENROUTE, "000") if is_intermediate else (message.final_state, outcome.error)
-    is_notification = is_intermediate and submit.registered_delivery & _NOTIFICATION_WANTED
-    message_id = spell_id_of_receipt(message.number, receipts, is_altered=outcome.altered_id)
+    is_wanted = message.submit.registered_delivery & _NOTIFICATION_WANTED
+    esm_class = _NOTIFICATION if is_wanted else _RECEIPT
+    return _make(message, receipts, at, MessageState.ENROUTE, "000", esm_class), "ENROUTE"
 
+
+def _make(
+    message: Message, receipts: Receipts, at: float, state: MessageState, error: str, esm_class: str
+) -> EncodedDeliverSm:
+    submit, form = message.submit, receipts.form
+    message_id = spell_id_of_receipt(message.number, receipts, is_altered=message.outcome.altered_id)
     text = parameters = ""
-    if form is not ReceiptForm.TLV:
-        dates = int(message.accepted_at // _SECONDS_A_MINUTE), int(at // _SECONDS_A_MINUTE)
-        text = f"id:{message_id}{_after_id(state, error, *dates)}"
-    if form is not ReceiptForm.TEXT:
+    if form is not _TLV:
+        submitted, done = int(message.accepted_at // _SECONDS_A_MINUTE), int(at // _SECONDS_A_MINUTE)
+        text = f"id:{message_id}{_after_id(state, error, submitted, done)}"
+    if form is not _TEXT:
         length = _CHARACTERS[len(message_id) + 1]
         parameters = f"{_RECEIPTED_MESSAGE_ID}{length}{message_id}\0{_parameters_after_id(state, error)}"
     if submit.tlvs and receipts.echo_reference:
@@ -70,7 +78,7 @@ def make_receipt(message: Message, receipts: Receipts, at: float, *, is_intermed
     body = (
         f"\0{_CHARACTERS[submit.dest_addr_ton]}{_CHARACTERS[submit.dest_addr_npi]}{submit.destination_addr}\0"
         f"{_CHARACTERS[submit.source_addr_ton]}{_CHARACTERS[submit.source_addr_npi]}{submit.source_addr}\0"
-        f"{_NOTIFICATION if is_notification else _RECEIPT}{_NOTHING_MORE}{_CHARACTERS[len(text)]}{text}{parameters}"
+        f"{esm_class}{_NOTHING_MORE}{_CHARACTERS[len(text)]}{text}{parameters}"
     )
     return EncodedDeliverSm(body.encode("latin-1"))
 

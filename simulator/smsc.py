@@ -53,7 +53,7 @@ from simulator.accounts import Account
 from simulator.binds import Bind, Link
 from simulator.deliveries import Deliveries
 from simulator.intake import Intake
-from simulator.journal import Journal
+from simulator.journal import Entry, Journal, kind_of
 from simulator.messages import Delivery
 from simulator.settings import Mode, Scenario, Settings
 
@@ -191,7 +191,7 @@ class Smsc:
                 short_message=part,
             )
             self.deliveries.sent["inbound"] += 1
-            self.deliveries.deliver(Delivery(account.settings.system_id, source, body), now=now)
+            self.deliveries.deliver(Delivery(account.settings.system_id, source, body=body), now=now)
         self.journal.settle()
         return len(segments.parts)
 
@@ -275,21 +275,15 @@ class Smsc:
     # --- answers and ends ----------------------------------------------------------------------------------------
 
     def _take_response(self, bind: Bind, event: ResponseReceived, now: float) -> None:
-        pdu = Pdu(event.command_status, event.sequence_number, event.response)
-        delivery = event.context
+        delivery, response, status = event.context, event.response, event.command_status
+        at, kind = self._epoch_seconds + now, kind_of(True, response.command_id, status)
         if not isinstance(delivery, Delivery):
-            bind.note(self._at(now), incoming=True, pdu=pdu)
+            bind.record(Entry(at, kind, bind.origin, event.sequence_number, "", response))
             return
-        bind.note(
-            self._at(now),
-            incoming=True,
-            pdu=pdu,
-            phone=delivery.phone,
-            taken_as=delivery.taken_as,
-            stat=delivery.stat,
-        )
+        phone, taken_as, stat = delivery.phone, delivery.taken_as, delivery.stat
+        bind.record(Entry(at, kind, bind.origin, event.sequence_number, phone, response, taken_as, stat))
         if not event.late:
-            self.deliveries.settle(delivery, event.command_status, now=now)
+            self.deliveries.settle(delivery, status, now=now)
 
     def _note_damage(self, bind: Bind, event: RequestRefused | StrayResponse, now: float) -> None:
         """Put what the session refused or ignored by itself into the journal."""

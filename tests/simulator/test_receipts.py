@@ -6,7 +6,7 @@ from gateway.smpp import CommandId, DeliverSm, MessageState, SubmitSm, Tlv, deco
 from gateway.smpp.wire import HEADER, HEADER_BYTES
 from simulator.messages import Message
 from simulator.outcomes import BY_STAT, DELIVERED, Outcome
-from simulator.receipts import make_receipt
+from simulator.receipts import make_final_receipt, make_intermediate_receipt
 from simulator.settings import IdForm, ReceiptForm, Receipts
 
 AT = 1_700_000_000.25  # 2023-11-14 22:13:20 UTC
@@ -34,8 +34,9 @@ def as_deliver_sm(octets: bytes) -> DeliverSm:
 
 
 def test_a_receipt_octet_by_octet() -> None:
-    receipt = make_receipt(message_of(), Receipts(), AT + 60, is_intermediate=False)
+    receipt, stat = make_final_receipt(message_of(), Receipts(), AT + 60)
 
+    assert stat == "DELIVRD"
     assert (
         receipt.octets
         == (
@@ -64,7 +65,7 @@ def test_a_receipt_octet_by_octet() -> None:
 def test_a_receipt_says_it_where_its_form_wants_it(form: ReceiptForm, has_text: bool, tags: list[int]) -> None:
     message = message_of(outcome=BY_STAT["UNDELIV"])
 
-    body = as_deliver_sm(make_receipt(message, Receipts(form=form), AT, is_intermediate=False).octets)
+    body = as_deliver_sm(make_final_receipt(message, Receipts(form=form), AT)[0].octets)
 
     assert (
         body.short_message.endswith(b"dlvrd:000 submit date:2311142213 done date:2311142213 stat:UNDELIV err:001 text:")
@@ -76,7 +77,7 @@ def test_a_receipt_says_it_where_its_form_wants_it(form: ReceiptForm, has_text: 
 def test_nothing_is_echoed_where_that_is_off() -> None:
     receipts = Receipts(form=ReceiptForm.TEXT, echo_reference=False)
 
-    assert as_deliver_sm(make_receipt(message_of(), receipts, AT, is_intermediate=False).octets).tlvs == ()
+    assert as_deliver_sm(make_final_receipt(message_of(), receipts, AT)[0].octets).tlvs == ()
 
 
 @pytest.mark.parametrize(("registered_delivery", "esm_class"), [(0x01, 0x04), (0x11, 0x20)])
@@ -86,7 +87,7 @@ def test_a_receipt_on_the_way_is_a_notification_where_the_submit_asked_for_those
     submit = SubmitSm(destination_addr="1", registered_delivery=registered_delivery)
     message = message_of(submit, BY_STAT["EXPIRED"])
 
-    body = as_deliver_sm(make_receipt(message, Receipts(), AT, is_intermediate=True).octets)
+    body = as_deliver_sm(make_intermediate_receipt(message, Receipts(), AT)[0].octets)
 
     assert body.esm_class == esm_class
     assert b" stat:ENROUTE err:000 " in body.short_message
@@ -94,8 +95,8 @@ def test_a_receipt_on_the_way_is_a_notification_where_the_submit_asked_for_those
 
 
 def test_the_id_is_written_as_the_settings_and_the_number_want_it() -> None:
-    hexadecimal = make_receipt(message_of(), Receipts(id_in_receipt=IdForm.HEX), AT, is_intermediate=False)
-    altered = make_receipt(message_of(outcome=Outcome(altered_id=True)), Receipts(), AT, is_intermediate=False)
+    hexadecimal, _ = make_final_receipt(message_of(), Receipts(id_in_receipt=IdForm.HEX), AT)
+    altered, _ = make_final_receipt(message_of(outcome=Outcome(altered_id=True)), Receipts(), AT)
 
     assert as_deliver_sm(hexadecimal.octets).tlvs[0] == Tlv(0x001E, b"3B9ACA01\0")
     assert as_deliver_sm(altered.octets).tlvs[0] == Tlv(0x001E, b"000000003b9aca01\0")
