@@ -89,3 +89,40 @@ async def test_an_action_that_fails_does_not_keep_the_others_from_running():
     assert log.lines == [("a", True)]
     assert after.pending == 0
     assert len(errors) == 1
+
+
+async def test_what_is_gathered_comes_together_where_its_first_was_added():
+    after, commit = AfterCommit(), Commit()
+    seen: list[tuple[list[str] | str, bool]] = []
+
+    def together(items: list[str], succeeded: bool) -> None:
+        seen.append((items, succeeded))
+
+    after.gather(commit, together, "a")
+    after.add(commit, lambda succeeded: seen.append(("alone", succeeded)))
+    after.gather(commit, together, "b")
+    assert after.pending > 0
+    commit.set_result(None)
+    await asyncio.sleep(0)
+    assert seen == [(["a", "b"], True), ("alone", True)]
+    assert after.pending == 0
+
+
+async def test_what_is_gathered_for_one_commit_does_not_wait_for_another():
+    after, first, second = AfterCommit(), Commit(), Commit()
+    seen: list[tuple[list[str], bool]] = []
+
+    def together(items: list[str], succeeded: bool) -> None:
+        seen.append((items, succeeded))
+
+    after.gather(first, together, "a")
+    after.gather(second, together, "b")
+    after.gather(first, together, "c")
+    second.set_exception(StoreUnavailableError("disk full"))
+    await asyncio.sleep(0)
+    assert seen == [(["b"], False)]
+    first.set_result(None)
+    await asyncio.sleep(0)
+    after.gather(first, together, "late")
+    await asyncio.sleep(0)
+    assert seen == [(["b"], False), (["a"], True), (["c"], True), (["late"], True)]
