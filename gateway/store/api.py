@@ -145,8 +145,9 @@ class Store(Protocol):
     # Writing. The calls return at once; everything handed over while a commit is under way goes into the next.
 
     def append(self, records: Sequence[Record]) -> Commit:
-        """Keep new records: all of them or, if the commit fails, none. Their ids ascend, and follow all before them.
+        """Keep new records: all of them or, if the commit fails, none.
 
+        Ids are handed over in the order they were made, those of inbound messages among them: each follows all before.
         Callers hand over at most 1,000 at a time, so that one call fits one transaction. They are written as they are
         at the cut: what is changed until then needs no `update`.
         """
@@ -164,7 +165,7 @@ class Store(Protocol):
         """Forget receipts that were matched, or are too old; never before the updates that were handed over earlier."""
 
     def append_inbound(self, message: InboundMessage) -> Commit:
-        """Keep a message from a subscriber."""
+        """Keep a message from a subscriber. Its id follows all before, of messages as well."""
 
     # Reading. Sees at least everything whose commit was done when the call was made. Each record is a fresh copy; its
     # `lane` is the one it waits in while it is `queued`, else "". Raises StoreDamagedError for a file it cannot read.

@@ -47,7 +47,6 @@ class Batching:
         self._appended = ChunkQueue(chunk_limit=chunk, limit=settings.pending_messages)
         self._changed = ChunkQueue(chunk_limit=chunk, limit=settings.pending_changes)
         self._late = LateChanges(chunk_limit=chunk, limit=settings.pending_changes)
-        self._inbound: Gathered[InboundMessage] = Gathered()
         self._kept: Gathered[UnmatchedReceipt] = Gathered()
         self._dropped: Gathered[UnmatchedReceipt] = Gathered()
         self._late_timer: asyncio.TimerHandle | None = None
@@ -100,7 +99,7 @@ class Batching:
         return commit
 
     def append_inbound(self, message: InboundMessage) -> Commit:
-        commit = self._inbound.add([message])
+        commit = self._appended.add_inbound(message)
         self._wake()
         return commit
 
@@ -144,7 +143,7 @@ class Batching:
 
     def _has_work(self) -> bool:
         has_late_work = self._late_is_due and bool(self._late or self._dropped)
-        return bool(self._appended or self._changed or self._inbound or self._kept or has_late_work)
+        return bool(self._appended or self._changed or self._kept or has_late_work)
 
     def _take(self) -> Taken:
         appended, changed = self._appended.take(), self._changed.take()
@@ -155,7 +154,7 @@ class Batching:
             if not self._changed and not self._late:
                 dropped = self._dropped.take()
             self._late_is_due = bool(self._late or self._dropped)
-        return Taken(appended, changed, self._inbound.take(), self._kept.take(), dropped)
+        return Taken(appended, changed, self._kept.take(), dropped)
 
     def _cut(self) -> None:
         """Hand everything that may be written now to the writer."""

@@ -17,7 +17,7 @@ from gateway.message import MessageId, Status
 from gateway.store.api import StoreUnavailableError
 from gateway.store.database import Connection, address, naming, open_for_reading, sync
 from gateway.store.files import DataFile, files_between
-from gateway.store.indexes import INDEX_TABLES, INDEXED_FIELDS, REBUILD, Region, index_path
+from gateway.store.indexes import INDEX_TABLES, INDEXED_FIELDS, LAST_ID, REBUILD, Region, index_path
 from gateway.store.schema import FIRST_LANE, PATHS, STATUS_CODES
 
 _STRETCH: Final = 20_000  # messages copied in one go
@@ -48,7 +48,7 @@ _MOVES: Final = f"""
         WHERE lane > 0 AND lane BETWEEN {FIRST_LANE} AND {STATUS_CODES[Status.SENDING]} AND id > ? AND id <= ?
     )
 """  # noqa: S608
-_COUNT: Final = "SELECT count(*) FROM message WHERE id > ?"
+_COUNT: Final = "SELECT count(*) FROM message WHERE id > ? AND id <= ?"
 _NTH: Final = "SELECT id FROM message WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?"
 _NTH_OF_SOURCE: Final = "SELECT id FROM source.message WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?"
 
@@ -70,14 +70,15 @@ class Builder:
         """Make `build` fail soon. May be called from any thread."""
         self._stopping.set()
 
-    def count_above(self, files: Sequence[DataFile], above: MessageId) -> int:
-        """How many messages have higher ids."""
+    def count_between(self, files: Sequence[DataFile], above: MessageId, through: MessageId) -> int:
+        """How many messages have ids above one and through another. Whole files are not counted: they know."""
         count = 0
-        for file in files_between(files, above, None):
-            if file.first_id > above:
+        between = files_between(files, above, through)
+        for file in between:
+            if file.first_id > above and file != between[-1]:
                 count += self._ask(file, "SELECT messages FROM tally", ()) or 0
             else:
-                count += self._ask(file, _COUNT, (above,)) or 0
+                count += self._ask(file, _COUNT, (above, through)) or 0
         return count
 
     def nth_above(self, files: Sequence[DataFile], above: MessageId, n: int) -> MessageId | None:
@@ -86,7 +87,7 @@ class Builder:
             message_id = self._ask(file, _NTH, (above, n - 1))
             if message_id is not None:
                 return MessageId(message_id)
-            n -= self._ask(file, _COUNT, (above,)) or 0
+            n -= self._ask(file, _COUNT, (above, LAST_ID)) or 0
         return None
 
     def moves(self, files: Sequence[DataFile], region: Region) -> bool:

@@ -1,6 +1,6 @@
 """Cutting a batch: what was handed over becomes bytes for each file, and the commits know what they wait for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -18,18 +18,17 @@ class Taken(msgspec.Struct):
 
     appended: list[Chunk]
     changed: list[Chunk]
-    inbound: Gathered[InboundMessage]
     kept: Gathered[UnmatchedReceipt]
     dropped: Gathered[UnmatchedReceipt]
 
     def commits(self) -> list[Commit]:
-        gathered = (self.inbound.commit, self.kept.commit, self.dropped.commit)
+        gathered = (self.kept.commit, self.dropped.commit)
         return [chunk.commit for chunk in (*self.appended, *self.changed)] + [
             one for one in gathered if one is not None
         ]
 
     def __bool__(self) -> bool:
-        return bool(self.appended or self.changed or self.inbound or self.kept or self.dropped)
+        return bool(self.appended or self.changed or self.kept or self.dropped)
 
 
 class _ForFile(msgspec.Struct):
@@ -104,11 +103,10 @@ class Cutter:
             content[live] = _ForFile()
             for chunk in taken.appended:
                 content[live].appended += chunk.records.values()
+                content[live].inbound += chunk.inbound
                 waits[chunk.commit] = {live.first_id}
             for chunk in taken.changed:
                 waits[chunk.commit] = self._sort_in(chunk.records, content, live)
-            if taken.inbound.commit is not None:
-                waits[taken.inbound.commit] = self._sort_in_inbound(taken.inbound.values, content, live)
         files = [one.encoded(file, self._lanes) for file, one in content.items() if one != _ForFile()]
         batch = Batch(
             files=tuple(files),
@@ -121,34 +119,37 @@ class Cutter:
         )
         return Cut(batch, taken, waits, len(self._lanes.numbers))
 
-    def learn(self, cut: Cut, report: Report) -> None:
-        """Take in what the writer did."""
+    @property
+    def last_id(self) -> MessageId:
+        """The highest id that was written, or would have been."""
+        return self._last_id
+
+    def learn(self, cut: Cut, report: Report) -> int:
+        """Take in what the writer did; returns how many messages are new."""
         self._planned = cut.batch.new_file or self._planned
         if report.created is not None:
             self._planned = None
             self._catalog.add(report.created, is_open=True)
             self._live_messages = 0
         if report.control is not None:
-            return
+            return 0
         self._saved_lanes = cut.lane_count
         self._catalog.close(report.closed)
-        live = self._catalog.live
-        for writes in cut.batch.files:
-            if writes.file == live and live.first_id not in report.files:
-                self._live_messages += writes.appended_count
-        ids = [message_id for chunk in cut.taken.appended for message_id in chunk.records]
-        ids += [message.id for message in cut.taken.inbound.values]
-        self._last_id = max(self._last_id, max(ids, default=self._last_id))
+        for chunk in cut.taken.appended:
+            self._last_id = max((self._last_id, *_ids(chunk)))
+        written = [writes for writes in cut.batch.files if writes.file.first_id not in report.files]
+        appended = sum(writes.appended_count for writes in written)  # all of them to the live file
+        self._live_messages += appended
+        return appended
 
     def _new_file(self, taken: Taken) -> DataFile | None:
         """The file to begin with this cut; None when the live one goes on. Ids are the clock here."""
-        ids = [next(iter(chunk.records)) for chunk in taken.appended if chunk.records]
-        ids += [message.id for message in taken.inbound.values]
-        first_id = min((message_id for message_id in ids if message_id > self._last_id), default=None)
+        first_id = min((message_id for chunk in taken.appended for message_id in _ids(chunk)), default=None)
         if first_id is None:
             return None
         live = self._catalog.live
         if live is not None:
+            assert first_id > self._last_id, f"id {first_id} follows {self._last_id}"
             age_seconds = (time_of_id(first_id) - time_of_id(live.first_id)) / 1000
             if self._live_messages < self._settings.file_messages and age_seconds < self._settings.file_seconds:
                 return None
@@ -169,19 +170,6 @@ class Cutter:
             first_ids.add(file.first_id)
         return first_ids
 
-    def _sort_in_inbound(
-        self, messages: Sequence[InboundMessage], content: dict[DataFile, _ForFile], live: DataFile
-    ) -> set[MessageId]:
-        """Put inbound messages to the files of their ids; the oldest file takes what is older still."""
-        first_ids: set[MessageId] = set()
-        for message in messages:
-            file = live
-            if message.id < live.first_id:
-                file = self._catalog.holding(message.id) or self._catalog.files[0]
-            content.setdefault(file, _ForFile()).inbound.append(message)
-            first_ids.add(file.first_id)
-        return first_ids
-
     def _new_lanes(self) -> tuple[tuple[int, str], ...]:
         """The lanes that `control.db` does not know."""
         numbers = list(self._lanes.numbers.items())[self._saved_lanes :]
@@ -198,3 +186,10 @@ class Cutter:
         if previous is not None and previous != live and previous not in closing:
             closing.append(previous)
         return closing
+
+
+def _ids(chunk: Chunk) -> list[MessageId]:
+    """The first and the last id in a chunk, of messages and of inbound ones."""
+    ids = list(chunk.records)
+    inbound = [message.id for message in chunk.inbound]
+    return [*ids[:1], *ids[-1:], *inbound[:1], *inbound[-1:]]

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from gateway.message import MessageId
 from gateway.store.api import StoreError
 from gateway.store.building import Builder, lower_priority
 from gateway.store.files import Catalog
@@ -30,6 +31,7 @@ class Indexing:
         catalog: Catalog,
         indexes: Indexes,
         *,
+        last_id: MessageId,
         await_batch: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
@@ -38,14 +40,16 @@ class Indexing:
         self._await_batch = await_batch
         self._builder = builder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-index", initializer=lower_priority)
-        self._unindexed: int | None = None  # messages without an index, or a few too many; None: not counted yet
+        self._last_id = last_id  # the highest that was told of
+        self._unindexed: int | None = None  # messages without an index; None: not counted yet
         self._task = asyncio.create_task(self._run(), name="store-index")
         self._task.add_done_callback(_complain)
         self.announced_through = indexes.through
         self.failure: StoreError | None = None  # why the last index could not be built
 
-    def appended(self, count: int) -> None:
-        """So many messages were committed."""
+    def appended(self, count: int, *, last_id: MessageId) -> None:
+        """So many messages were committed, the last of them with an id up to this."""
+        self._last_id = last_id
         if self._unindexed is not None:
             self._unindexed += count
 
@@ -85,14 +89,14 @@ class Indexing:
         files, through = self._catalog.files, self._indexes.through
         if self._unindexed is None:
             self._unindexed = 0
-            counted = await self._ask(self._builder.count_above, files, through)
-            self._unindexed += counted  # to those that came meanwhile, some of which may be among them
+            counted = await self._ask(self._builder.count_between, files, through, self._last_id)
+            self._unindexed += counted  # to those that came meanwhile
         wanted = self._settings.index_messages
         if self._unindexed < wanted:
             return None
         last = await self._ask(self._builder.nth_above, files, through, wanted)
         if last is None:
-            self._unindexed = None  # some were counted twice
+            self._unindexed = None  # a file was taken away
             return None
         region = Region(through, last)
         if self._unindexed < self._settings.index_tail_messages and await self._ask(self._builder.moves, files, region):

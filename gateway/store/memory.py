@@ -44,7 +44,7 @@ class MemoryStore:
         self._inbound: list[InboundMessage] = []
         self._last_time = 0
         self._last_id = MessageId(0)
-        self._last_appended = MessageId(0)
+        self._last_handed_over = MessageId(0)
         self._failure: StoreError | None = None
         self._is_open = False
         self._commit: Commit | None = None  # of what is handed over and not yet cut
@@ -81,8 +81,8 @@ class MemoryStore:
 
     def append(self, records: Sequence[Record]) -> Commit:
         for record in records:
-            assert record.id > self._last_appended, f"id {record.id} follows {self._last_appended}"
-            self._last_appended = record.id
+            assert record.id > self._last_handed_over, f"id {record.id} follows {self._last_handed_over}"
+            self._last_handed_over = record.id
             self._appended[record.id] = record
         return self._next_commit()
 
@@ -101,6 +101,8 @@ class MemoryStore:
         return self._next_commit()
 
     def append_inbound(self, message: InboundMessage) -> Commit:
+        assert message.id > self._last_handed_over, f"id {message.id} follows {self._last_handed_over}"
+        self._last_handed_over = message.id
         self._new_inbound.append(message)
         return self._next_commit()
 

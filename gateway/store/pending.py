@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from gateway.message import MessageId, Record
-from gateway.store.api import Commit
+from gateway.store.api import Commit, InboundMessage
 
 T = TypeVar("T")
 
@@ -17,6 +17,7 @@ class Chunk(msgspec.Struct):
 
     records: dict[MessageId, Record]
     commit: Commit
+    inbound: list[InboundMessage] = msgspec.field(default_factory=list)
 
 
 class ChunkQueue:
@@ -57,6 +58,13 @@ class ChunkQueue:
         chunk = self._chunks[-1]
         chunk.records.update(records)
         return chunk.commit
+
+    def add_inbound(self, message: InboundMessage) -> Commit:
+        """Put an inbound message last: behind the records that were handed over before it."""
+        if not self._chunks:
+            self._chunks.append(Chunk({}, Commit()))
+        self._chunks[-1].inbound.append(message)
+        return self._chunks[-1].commit
 
     def replace(self, record: Record) -> Commit | None:
         """Put a record in the place where it waits already; None when it does not."""

@@ -61,7 +61,7 @@ class SqliteStore:
         self._failure: StoreError | None = None
         self._disk = _DiskReserve(self._layout.directory, settings.disk_reserve_bytes)
         self._gates = Gates()
-        self._last_appended = MessageId(0)
+        self._last_handed_over = MessageId(0)
         self._is_open = False
 
     async def open(self) -> Recovered:
@@ -81,12 +81,19 @@ class SqliteStore:
             self._catalog.add(file, is_open=is_open)
         self._indexes.add(found.indexed)
         builder = Builder(self._layout.index, self._gates.builds)
-        self._indexing = Indexing(builder, self._settings, self._catalog, self._indexes, await_batch=self._await_batch)
+        self._indexing = Indexing(
+            builder,
+            self._settings,
+            self._catalog,
+            self._indexes,
+            last_id=found.last_id,
+            await_batch=self._await_batch,
+        )
         self._cutter.start(live_messages=found.live_messages, last_id=found.last_id)
         self._batching = Batching(
             self._settings, self._catalog, cut=self._cut, write=self._write, written=self._written
         )
-        self._last_appended = found.last_id
+        self._last_handed_over = found.last_id
         self._is_open = True
         waiting = {self._lanes.name(number): count for number, count in found.waiting.items()}
         return Recovered(found.last_id, found.last_time, waiting, found.receipts)
@@ -116,8 +123,7 @@ class SqliteStore:
     def append(self, records: Sequence[Record]) -> Commit:
         assert self._is_open, "the store is closed"
         if records:
-            assert records[0].message.id > self._last_appended, "ids do not ascend"
-            self._last_appended = records[-1].message.id
+            self._check_order(records[0].message.id, records[-1].message.id)
         if self._disk.is_low():
             return failed_commit(f"{self._layout.directory}: less than the disk reserve is free")
         return self._batching.append(records)
@@ -136,7 +142,13 @@ class SqliteStore:
 
     def append_inbound(self, message: InboundMessage) -> Commit:
         assert self._is_open, "the store is closed"
+        self._check_order(message.id, message.id)
         return self._batching.append_inbound(message)
+
+    def _check_order(self, first: MessageId, last: MessageId) -> None:
+        """Files and cursors rely on it."""
+        assert self._last_handed_over < first <= last, f"id {first} follows {self._last_handed_over}"
+        self._last_handed_over = last
 
     # Reading.
 
@@ -219,8 +231,8 @@ class SqliteStore:
         return self._loop.run_in_executor(self._writer_thread, self._writer.write, batch)
 
     def _written(self, cut: Cut, report: Report) -> None:
-        self._cutter.learn(cut, report)
-        self._indexing.appended(sum(writes.appended_count for writes in cut.batch.files))
+        count = self._cutter.learn(cut, report)
+        self._indexing.appended(count, last_id=self._cutter.last_id)
 
     async def _await_batch(self) -> None:
         await self._batching.await_batch()

@@ -375,23 +375,25 @@ async def test_a_receipt_that_is_kept_and_dropped_before_one_cut_is_gone(shelf, 
 
 
 async def test_inbound_messages_come_oldest_first_behind_the_cursor(store, samples):
-    messages = [samples.inbound(f"回复 {n}") for n in range(7)]
-    await store.append(samples.records(4))
-    for message in messages:
-        await store.append_inbound(message)
-        await store.append(samples.records(1))
+    messages = []
+    for n in range(7):
+        await store.append(samples.records(3))
+        messages.append(samples.inbound(f"回复 {n}"))
+        await store.append_inbound(messages[-1])
     assert await store.inbound(after=MessageId(0), limit=100) == messages
     assert await store.inbound(after=messages[2].id, limit=2) == messages[3:5]
     assert await store.inbound(after=messages[-1].id, limit=2) == []
 
 
-async def test_an_inbound_message_that_is_handed_over_behind_younger_ones_keeps_its_place(store, samples):
-    early, late = samples.inbound("early"), samples.inbound("late")
-    for _ in range(5):
-        await store.append(samples.records(2))
-    await store.append_inbound(late)
-    await store.append_inbound(early)
-    assert await store.inbound(after=MessageId(0), limit=10) == [early, late]
+async def test_ids_that_do_not_follow_each_other_are_a_bug(store, samples):
+    older, record, message, younger = samples.record(), samples.record(), samples.inbound("T"), samples.record()
+    await store.append([record])
+    with pytest.raises(AssertionError, match="follows"):
+        store.append([older])
+    await store.append_inbound(message)
+    await store.append([younger])
+    with pytest.raises(AssertionError, match="follows"):
+        store.append_inbound(message)
 
 
 # A start.

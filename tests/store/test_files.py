@@ -105,6 +105,24 @@ def test_a_file_is_named_for_its_time_and_its_first_id(tmp_path, samples):
     assert data_files_in(tmp_path) == [file]
 
 
+async def test_what_waits_for_its_turn_is_not_overtaken_by_inbound_messages_into_the_next_file(open_store, samples):
+    store = await open_store(file_messages=2, batch_messages=2)
+    records, inbound = samples.records(12), []
+    commits = [store.append(records[start : start + 2]) for start in range(0, 12, 2)]
+    for commit in commits:
+        inbound.append(samples.inbound("T"))
+        commits.append(store.append_inbound(inbound[-1]))
+        await commit
+        if len(inbound) == 6:
+            break
+    await asyncio.gather(*commits)
+    await asyncio.gather(*(store.update(samples.enter(record, Status.SENDING)) for record in records))
+    for record in records:
+        assert await store.read(record.id) == copy_of(record)
+    for n, message in enumerate(inbound):
+        assert await store.inbound(after=message.id, limit=9) == inbound[n + 1 :]
+
+
 # Late changes, and which files have open messages.
 
 

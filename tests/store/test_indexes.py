@@ -198,15 +198,15 @@ async def test_a_list_is_the_same_with_and_without_indexes(open_store, tiny, sam
 
 async def test_messages_that_come_while_others_are_counted_are_counted(open_store, tiny, samples, monkeypatch):
     entered, released = threading.Event(), threading.Event()
-    count_above = Builder.count_above
+    count_between = Builder.count_between
 
-    def slow_count(self, files, above):
-        count = count_above(self, files, above)
+    def slow_count(self, files, above, through):
+        count = count_between(self, files, above, through)
         entered.set()
         assert released.wait(10)
         return count
 
-    monkeypatch.setattr(Builder, "count_above", slow_count)
+    monkeypatch.setattr(Builder, "count_between", slow_count)
     store = await open_store()
     await until(entered.is_set)
     await fill(store, samples, 4)

@@ -48,12 +48,6 @@ async def test_a_receipt_that_could_not_be_kept_is_not_there(store, samples):
     assert (await store.open()).receipts == ()
 
 
-async def test_ids_that_do_not_ascend_are_a_bug(store, samples):
-    first, second = samples.records(2)
-    with pytest.raises(AssertionError, match="follows"):
-        store.append([second, first])
-
-
 async def test_an_update_of_what_was_never_appended_is_a_bug(store, samples):
     with pytest.raises(AssertionError, match="never appended"):
         store.update(samples.record())

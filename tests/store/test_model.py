@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.message import FINAL, MessageId, Record, Status
-from gateway.store.api import TRANSITIONS, Query
+from gateway.store.api import TRANSITIONS, InboundMessage, Query
 from gateway.store.matching import copy_of, has_attempt, matches
 
 LANES = ("a/high", "b/low")
@@ -28,9 +28,10 @@ appends = st.tuples(
     ),
 )
 moves = st.tuples(st.just("move"), st.integers(0, 30), st.integers(0, 10), st.sampled_from(["", "id-1", "id-2"]))
+replies = st.tuples(st.just("inbound"))
 pauses = st.tuples(st.just("wait"))
 restarts = st.tuples(st.just("reopen"))
-steps = st.lists(st.one_of(appends, moves, moves, pauses, restarts), max_size=25)
+steps = st.lists(st.one_of(appends, moves, moves, replies, pauses, restarts), max_size=25)
 
 queries = st.builds(
     Query,
@@ -50,6 +51,7 @@ class Model:
         self.shelf = shelf
         self.samples = samples
         self.records: list[Record] = []
+        self.inbound: list[InboundMessage] = []
 
     async def take(self, step: tuple) -> None:
         match step:
@@ -59,7 +61,10 @@ class Model:
                     for status, lane, account, to, ref in wanted
                 ]
                 self.records += new
-                self.commit = self.shelf.store.append(new)
+                self.shelf.store.append(new)
+            case ("inbound",):
+                self.inbound.append(self.samples.inbound("T"))
+                self.shelf.store.append_inbound(self.inbound[-1])
             case ("move", n, m, carrier_message_id) if self.records:
                 self._move(self.records[n % len(self.records)], m, carrier_message_id)
             case ("wait",):
@@ -84,7 +89,10 @@ class Model:
         assert {lane: n for lane, n in self.shelf.recovered.lanes.items() if n} == {
             k: n for k, n in counts.items() if n
         }
-        assert self.shelf.recovered.last_id == (records[-1].id if records else 0)
+        assert self.shelf.recovered.last_id == max((one.id for one in (*records, *self.inbound)), default=0)
+        for n in range(len(self.inbound) + 1):
+            after = self.inbound[n - 1].id if n else MessageId(0)
+            assert await store.inbound(after=after, limit=3) == self.inbound[n : n + 3]
         assert [await store.read(record.id) for record in records] == [copy_of(record) for record in records]
         for lane in LANES:
             wanted = [copy_of(record) for record in waiting if record.lane == lane]
