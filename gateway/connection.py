@@ -92,13 +92,15 @@ class Connection(asyncio.Protocol):
     def send(self, body: Body, context: object = None) -> int:
         """Send a request and return its sequence number. Raises as `Session.send` does."""
         number = self._session.send(body, now=self._loop.time(), context=context)
-        self._schedule_write()
+        if not (self._busy or self._scheduled):
+            self._schedule_write()
         return number
 
     def respond(self, request: Pdu, body: Body, *, command_status: int = 0) -> None:
         """Answer a request. Raises as `Session.respond` does."""
         self._session.respond(request, body, now=self._loop.time(), command_status=command_status)
-        self._schedule_write()
+        if not (self._busy or self._scheduled):
+            self._schedule_write()
 
     def release(self, sequence_number: int) -> None:
         """Free the slot of an answered request (with `hold_slots`)."""
@@ -195,9 +197,8 @@ class Connection(asyncio.Protocol):
                 self.abort()
 
     def _schedule_write(self) -> None:
-        if not (self._busy or self._scheduled):
-            self._scheduled = True
-            self._loop.call_soon(self._write)
+        self._scheduled = True
+        self._loop.call_soon(self._write)
 
     def _write(self) -> None:
         self._scheduled = False

@@ -115,9 +115,11 @@ class Deliveries:
         self._agenda.add(delivery, due=now + self.receipts.retry_seconds)
 
     def _send(self, account: Account, delivery: Delivery, now: float) -> bool:
-        bind = account.receiver_of(delivery)
-        if bind is None:
-            return False
+        bind = delivery.bind
+        if bind is None or delivery.elsewhere or not bind.can_receive or bind.link.window_free <= 0:
+            bind = account.receiver_of(delivery)
+            if bind is None:
+                return False
         at = self._epoch_seconds + now
         if delivery.body is None:
             assert delivery.message is not None, "what is no receipt brings its body"

@@ -79,8 +79,8 @@ class Intake:
         """Decide a submit, answer it or not, and plan its receipts."""
         at = self._epoch_seconds + now
         phone = submit.destination_addr
-        status = self._check_room(bind, account, now)
-        if status:
+        has_room = self._deliveries.open < self._open_limit and bind.unanswered < self._window
+        if not (has_room and account.throttle is None) and (status := self._check_room(bind, account, now)):
             bind.note(at, incoming=True, pdu=request, phone=phone)
             bind.answer(request, SubmitSmResp(), at, command_status=status, phone=phone)
             return

@@ -327,7 +327,8 @@ class Session:
         if request is None:
             request = window.find_late(number)
         nack = command_id == _GENERIC_NACK
-        if request is None or (command_id != request.body.command_id | RESPONSE_BIT and not nack):
+        expected = 0 if request is None else request.body.command_id | RESPONSE_BIT
+        if request is None or (command_id != expected and not nack):
             events.append(StrayResponse(command_id, command_status, number))
             return
         try:
@@ -347,7 +348,7 @@ class Session:
             status = name_status(command_status)
             events.append(ResponseReceived(number, request.body, body, status, request.context, late))
         steps = self._theirs.refused if command_status else self._theirs.accepted
-        target = steps.get(request.body.command_id | RESPONSE_BIT, self._state)
+        target = steps.get(expected, self._state)
         if target is _CLOSED:
             self._close(events)
         elif target is not self._state:

@@ -1,9 +1,12 @@
 """A byte stream cut into PDUs, in time linear in its length however it is chunked, and with a limit on each PDU."""
 
+from struct import Struct
 from typing import Final
 
 from .errors import FramingError
 from .wire import HEADER, HEADER_BYTES
+
+_read_length: Final = Struct(">I").unpack_from
 
 
 class Splitter:
@@ -38,7 +41,7 @@ class Splitter:
         at, size = 0, len(data)
         self._wanted = HEADER_BYTES
         while size - at >= HEADER_BYTES:
-            length = int.from_bytes(data[at : at + 4], "big")
+            (length,) = _read_length(data, at)
             if not HEADER_BYTES <= length <= self._max_pdu_bytes:
                 self._refuse(data, at, length)
                 return pdus
