@@ -15,8 +15,7 @@ from gateway.delivery.shared import Shared
 from gateway.message import Category, IdSource, Message, MessageId, Record, Status, new_record
 from gateway.metrics import Metrics
 from gateway.smpp import State
-from gateway.store.api import Commit, UnmatchedReceipt
-from gateway.store.matching import copy_of
+from gateway.store.api import Commit, Query, UnmatchedReceipt
 from gateway.store.memory import MemoryStore
 from tests.delivery.samples import CARRIER, PHONE, TEXT, eventually
 
@@ -57,15 +56,17 @@ class SlowStore(MemoryStore):
     def receipts(self) -> list[UnmatchedReceipt]:
         return list(self._receipts)
 
-    def after_a_crash(self) -> "SlowStore":
+    async def after_a_crash(self) -> "SlowStore":
         """What a start finds if everything stopped now. This one commits nothing more."""
         self.is_held = True
+        page = await self.find(Query(since=0, limit=1_000_000))
         found = SlowStore()
-        found._records = {number: copy_of(record) for number, record in self._records.items()}
-        found._open = {number: found._records[number] for number in self._open}
-        found._receipts = dict(self._receipts)
-        found._last_time, found._last_id = self._last_time, self._last_id
-        found._last_appended = self._last_appended
+        await found.open()
+        if page.records:
+            await found.append(page.records[::-1])
+        for receipt in self.receipts:
+            await found.keep_receipt(receipt)
+        await found.close()
         return found
 
 

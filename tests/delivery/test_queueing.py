@@ -26,7 +26,7 @@ W, S, D, U, OK, F, X = PartStatus
 
 
 def a_carrier(smsc: ScriptedSmsc, *, window: int = 100, **fields):
-    settings = {"response_timeout_seconds": 0.2} | fields
+    settings = {"response_timeout_seconds": 5.0} | fields
     return carrier_settings(bind_settings(smsc.port, window=window), **settings)
 
 

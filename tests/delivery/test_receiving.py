@@ -26,7 +26,7 @@ UNDELIVERABLE = MessageState.UNDELIVERABLE
 
 
 def a_carrier(smsc: ScriptedSmsc, **fields):
-    settings = {"response_timeout_seconds": 0.1, "message_id": MessageIdForm.SAME} | fields
+    settings = {"response_timeout_seconds": 5.0, "message_id": MessageIdForm.SAME} | fields
     return carrier_settings(bind_settings(smsc.port), **settings)
 
 
@@ -147,7 +147,10 @@ async def test_a_receipt_of_a_message_that_left_the_memory_finds_it_on_disk():
 
 
 async def test_the_receipt_of_an_earlier_attempt_counts():
-    async with scripted(keep_silent, keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with (
+        scripted(keep_silent, keep_silent) as smsc,
+        running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig,
+    ):
         record = await rig.accept(category=RESEND)
         await eventually(lambda: len(smsc.submits) == 2)
         first, second = smsc.submits
@@ -235,7 +238,7 @@ async def test_of_a_reused_id_the_newest_message_to_that_number_is_meant(where: 
 
 @pytest.mark.parametrize("answer", [keep_silent, reset])
 async def test_a_doubt_is_settled_by_the_receipt_that_carries_our_reference(answer):
-    async with scripted(answer, keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with scripted(answer, keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
         first = await rig.accept(category=WAIT)
         await rig.until(first, Status.IN_DOUBT)
         second = await rig.accept(category=WAIT)
@@ -251,7 +254,7 @@ async def test_a_doubt_is_settled_by_the_receipt_that_carries_our_reference(answ
 
 
 async def test_the_only_message_in_doubt_is_settled_by_a_receipt_with_an_unknown_id():
-    async with scripted(keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with scripted(keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
         record = await rig.accept(category=WAIT)
         await rig.until(record, Status.IN_DOUBT)
         assert await smsc.deliver(receipt(smsc.submits[0], "unknown")) == 0
@@ -259,7 +262,7 @@ async def test_the_only_message_in_doubt_is_settled_by_a_receipt_with_an_unknown
 
 
 async def test_each_part_of_the_only_message_in_doubt_takes_one_receipt():
-    async with scripted(*[keep_silent] * 3) as smsc, running(a_carrier(smsc)) as rig:
+    async with scripted(*[keep_silent] * 3) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
         record = await rig.accept(category=WAIT, text=LONG, parts=3)
         await rig.until(record, Status.IN_DOUBT)
         await eventually(lambda: rig.carrier.in_use == 0)
@@ -271,7 +274,10 @@ async def test_each_part_of_the_only_message_in_doubt_takes_one_receipt():
 
 
 async def test_of_two_messages_in_doubt_neither_is_settled_by_a_guess():
-    async with scripted(keep_silent, keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with (
+        scripted(keep_silent, keep_silent) as smsc,
+        running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig,
+    ):
         records = [await rig.accept(category=WAIT) for _ in range(2)]
         for record in records:
             await rig.until(record, Status.IN_DOUBT)
@@ -281,7 +287,7 @@ async def test_of_two_messages_in_doubt_neither_is_settled_by_a_guess():
 
 
 async def test_a_receipt_to_another_source_settles_no_doubt():
-    async with scripted(keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with scripted(keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
         record = await rig.accept(category=WAIT)
         await rig.until(record, Status.IN_DOUBT)
         assert await smsc.deliver(receipt(smsc.submits[0], "unknown", destination_addr="1069000177")) == 0
@@ -302,7 +308,10 @@ async def test_a_receipt_that_came_before_the_doubt_settles_it_once_it_is_one(by
 
 
 async def test_a_receipt_of_nobody_from_before_settles_no_doubt_of_now():
-    async with scripted(accept("a"), keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with (
+        scripted(accept("a"), keep_silent) as smsc,
+        running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig,
+    ):
         await submitted(rig)
         assert await smsc.deliver(receipt(smsc.submits[0], "of another gateway")) == 0
         record = await rig.accept(category=WAIT)
@@ -353,7 +362,7 @@ async def test_a_receipt_from_before_a_restart_is_not_taken_for_one_of_the_copy_
             record = await rig.accept(category=RESEND)
             await eventually(lambda: smsc.submits)
             assert await smsc.deliver(receipt(smsc.submits[0], "a")) == 0
-            store = rig.store.after_a_crash()
+            store = await rig.store.after_a_crash()
         smsc.otherwise = accept("a")  # the same message, so the same id
         async with running(a_carrier(smsc), store=store) as rig:
             await rig.until(record, Status.SUBMITTED)

@@ -66,7 +66,7 @@ async def test_a_part_whose_answer_was_lost_in_a_crash_goes_again_with_its_refer
         async with running(a_carrier(smsc)) as rig:
             record = await rig.accept(category=RESEND)
             await eventually(lambda: smsc.submits)
-            store = rig.store.after_a_crash()
+            store = await rig.store.after_a_crash()
         async with running(a_carrier(smsc), store=store) as rig:
             await rig.until(record, Status.SUBMITTED)
         first, second = smsc.submits
@@ -79,7 +79,7 @@ async def test_a_single_copy_whose_answer_was_lost_in_a_crash_is_in_doubt():
         async with running(a_carrier(smsc)) as rig:
             record = await rig.accept(category=WAIT)
             await eventually(lambda: smsc.submits)
-            store = rig.store.after_a_crash()
+            store = await rig.store.after_a_crash()
         async with running(a_carrier(smsc), store=store) as rig:
             stored = await rig.until(record, Status.IN_DOUBT)
             await rig.until(await rig.accept(category=WAIT), Status.SUBMITTED)
@@ -101,7 +101,7 @@ async def test_the_rest_of_a_message_leaves_after_a_crash_in_the_middle_of_it(ca
             record = await rig.accept(category=category, text=LONG, parts=3)
             await eventually(lambda: len(smsc.submits) == 3)
             await eventually(lambda: rig.store.stored(record).state.parts[0].status is U)
-            store = rig.store.after_a_crash()
+            store = await rig.store.after_a_crash()
             # As if the third part had not been handed over.
             store._records[record.id].state.parts[2] = Part()
             store._records[record.id].state.status = Status.SENDING
@@ -118,7 +118,7 @@ async def test_a_receipt_finds_its_message_after_a_restart():
         async with running(a_carrier(smsc)) as rig:
             record = await rig.accept()
             await rig.until(record, Status.SUBMITTED)
-            store = rig.store.after_a_crash()
+            store = await rig.store.after_a_crash()
         async with running(a_carrier(smsc), store=store) as rig:
             await eventually(lambda: smsc.bind_count == 2 and smsc.binds)
             assert await smsc.deliver(receipt(smsc.submits[0], "a")) == 0
@@ -131,7 +131,7 @@ async def test_a_doubt_of_before_the_restart_is_settled_by_a_receipt_after_it(by
         async with running(a_carrier(smsc)) as rig:
             record = await rig.accept(category=WAIT)
             await rig.until(record, Status.IN_DOUBT)
-            store = rig.store.after_a_crash()
+            store = await rig.store.after_a_crash()
         async with running(a_carrier(smsc), store=store) as rig:
             await eventually(lambda: smsc.bind_count == 2 and smsc.binds)
             number = reference(smsc.submits[0]) if by_reference else 0
@@ -145,7 +145,7 @@ async def test_a_receipt_kept_before_a_crash_settles_the_doubt_that_the_crash_ma
             record = await rig.accept(category=WAIT)
             await eventually(lambda: smsc.submits)
             assert await smsc.deliver(receipt(smsc.submits[0], "x")) == 0
-            store = rig.store.after_a_crash()
+            store = await rig.store.after_a_crash()
             assert len(store.receipts) == 1
         async with running(a_carrier(smsc), store=store) as rig:
             await rig.until(record, Status.DELIVERED)
@@ -287,7 +287,7 @@ async def test_however_often_it_crashes_no_message_is_lost_and_no_single_copy_is
                 if not last:
                     goal = len(smsc.submits) + chance.randrange(1, 12)
                     await eventually(lambda goal=goal: len(smsc.submits) >= goal or rig.carrier.waiting == 0)
-                    store = rig.store.after_a_crash()
+                    store = await rig.store.after_a_crash()
                     continue
                 smsc.otherwise = lambda smsc, submit: smsc.send(receipt(submit, smsc.accept(submit)), submit.connection)
                 await eventually(

@@ -39,7 +39,7 @@ OK, F, S, U, D, W = (
 def a_carrier(smsc: ScriptedSmsc, *, window: int = 100, binds: int = 1, **fields):
     """A carrier with so many binds to it, which waits a tenth of a second for an answer."""
     made = [bind_settings(smsc.port, f"{CARRIER}-{n + 1}", window=window) for n in range(binds)]
-    return carrier_settings(*made, **({"response_timeout_seconds": 0.1} | fields))
+    return carrier_settings(*made, **({"response_timeout_seconds": 5.0} | fields))
 
 
 def attempts(stored: Record, n: int = 0) -> list[tuple[int | None, str]]:
@@ -173,7 +173,7 @@ async def test_no_more_leave_than_the_carrier_is_paid_for():
 
 
 async def test_a_part_without_an_answer_goes_again_with_the_same_reference():
-    async with scripted(keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with scripted(keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
         record = await rig.accept(category=RESEND)
         stored = await rig.until(record, Status.SUBMITTED)
 
@@ -195,7 +195,7 @@ async def test_a_carrier_that_never_answers_is_sent_a_limited_number_of_copies()
 
 
 async def test_a_part_of_which_one_copy_is_the_rule_waits_in_doubt():
-    async with scripted(keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with scripted(keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
         record = await rig.accept(category=WAIT)
         stored = await rig.until(record, Status.IN_DOUBT)
         after_it = await rig.accept(category=WAIT)
@@ -231,14 +231,14 @@ async def test_an_answer_that_cannot_be_read_is_no_answer():
         header = (16 + 5).to_bytes(4, "big") + CommandId.SUBMIT_SM_RESP.to_bytes(4, "big") + bytes(4)
         write(header + number.to_bytes(4, "big") + b"abcde")(smsc, submit)  # an id without its end
 
-    async with scripted(damaged) as smsc, running(a_carrier(smsc)) as rig:
+    async with scripted(damaged) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
         record = await rig.accept(category=WAIT)
         await rig.until(record, Status.IN_DOUBT)
         assert smsc.bind_count == 1
 
 
 async def test_an_answer_that_comes_late_settles_the_doubt():
-    async with scripted(keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with scripted(keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
         record = await rig.accept(category=WAIT)
         await rig.until(record, Status.IN_DOUBT)
         smsc.accept(smsc.submits[0], "late")
@@ -250,7 +250,7 @@ async def test_an_answer_that_comes_late_settles_the_doubt():
 
 
 async def test_a_refusal_that_comes_late_lets_the_part_go_again():
-    async with scripted(keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with scripted(keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
         record = await rig.accept(category=WAIT)
         await rig.until(record, Status.IN_DOUBT)
         refuse(TEMPORARY)(smsc, smsc.submits[0])
@@ -260,7 +260,10 @@ async def test_a_refusal_that_comes_late_lets_the_part_go_again():
 
 
 async def test_an_answer_that_comes_after_the_second_copy_makes_no_third():
-    async with scripted(keep_silent, keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with (
+        scripted(keep_silent, keep_silent) as smsc,
+        running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig,
+    ):
         record = await rig.accept(category=RESEND)
         await eventually(lambda: len(smsc.submits) == 2)
         smsc.accept(smsc.submits[0], "first")
@@ -275,7 +278,7 @@ async def test_an_answer_that_comes_after_the_second_copy_makes_no_third():
 
 async def test_an_answer_that_comes_when_the_message_is_long_settled_changes_nothing_of_it():
     """Its copy in memory is older than what was written since."""
-    async with scripted(keep_silent) as smsc, running(a_carrier(smsc), attempts=1) as rig:
+    async with scripted(keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2), attempts=1) as rig:
         record = await rig.accept(category=RESEND)
         await rig.until(record, Status.IN_DOUBT)
         rig.ahead_milliseconds = 400_000_000  # its receipt deadline passes, and it leaves the memory
@@ -290,7 +293,10 @@ async def test_an_answer_that_comes_when_the_message_is_long_settled_changes_not
 
 
 async def test_a_late_answer_does_not_undo_what_was_learnt_from_disk_meanwhile():
-    async with scripted(keep_silent, accept("second")) as smsc, running(a_carrier(smsc)) as rig:
+    async with (
+        scripted(keep_silent, accept("second")) as smsc,
+        running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig,
+    ):
         record = await rig.accept(category=RESEND)
         await rig.until(record, Status.SUBMITTED)
         first, second = smsc.submits
@@ -327,7 +333,10 @@ async def test_the_parts_of_a_message_leave_by_one_bind_in_order():
 
 async def test_a_message_that_is_leaving_by_one_bind_leaves_whole_though_another_is_freer():
     """The rate lets its parts out one by one; meanwhile the other bind has nothing to do."""
-    async with scripted() as smsc, running(a_carrier(smsc, binds=3, throughput=50)) as rig:
+    async with (
+        scripted() as smsc,
+        running(a_carrier(smsc, response_timeout_seconds=0.2, binds=3, throughput=50)) as rig,
+    ):
         await eventually(lambda: smsc.bind_count == 3 and all(bind.is_up for bind in rig.carrier.binds))
         smsc.otherwise = keep_silent
         blockers = [await rig.accept() for _ in range(2)]  # the first two binds have a slot less than the third
@@ -371,7 +380,10 @@ async def test_a_part_refused_for_good_fails_the_message_and_no_more_of_it_leave
 
 
 async def test_what_a_failed_message_still_has_on_its_way_is_followed():
-    async with scripted(refuse(0x0B), keep_silent, keep_silent) as smsc, running(a_carrier(smsc)) as rig:
+    async with (
+        scripted(refuse(0x0B), keep_silent, keep_silent) as smsc,
+        running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig,
+    ):
         record = await rig.accept(text=LONG, parts=3)
         await rig.until(record, Status.FAILED)
         await eventually(lambda: len(smsc.submits) == 3)
@@ -383,6 +395,30 @@ async def test_what_a_failed_message_still_has_on_its_way_is_followed():
 
         assert statuses(rig.store.stored(record)) == [F, OK, U]
         assert rig.status_on_disk(record) is Status.FAILED
+
+
+async def test_what_a_failed_message_has_on_its_way_and_is_not_answered_is_in_doubt():
+    script = [refuse(CommandStatus.ESME_RINVDSTADR), keep_silent]
+    async with scripted(*script) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
+        record = await rig.accept(category=WAIT, text=LONG, parts=2)
+        await rig.until(record, Status.FAILED)
+        await eventually(lambda: statuses(rig.store.stored(record)) == [F, D])
+        await eventually(lambda: record.id not in rig.shared.live)
+
+
+async def test_a_late_answer_is_for_the_copy_in_memory_also_when_it_is_not_the_one_that_was_sent():
+    async with scripted(keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
+        record = await rig.accept(category=RESEND, text=LONG, parts=2)
+        await rig.until(record, Status.SUBMITTED)
+        [second_part] = [name for name, submit in smsc.accepted.items() if submit.part and submit.part[2] == 2]
+        rig.carrier.awaiting.forget(record)  # as newer ones would have it
+        rig.shared.live.drop(record)
+        assert await smsc.deliver(receipt(smsc.accepted[second_part], second_part)) == 0
+        assert rig.shared.live.get(record.id) is not record
+
+        smsc.accept(smsc.submits[0], "late")
+        await eventually(lambda: rig.store.stored(record).state.parts[0].attempts[0].carrier_message_id == "late")
+        assert statuses(rig.store.stored(record)) == [U, OK]
 
 
 async def test_a_part_refused_for_now_waits_its_time_also_where_the_message_is_still_leaving():
