@@ -19,6 +19,7 @@ from simulator.submits import Decisions, wants_intermediate, wants_receipt
 _SUBMIT_SM: Final = int(CommandId.SUBMIT_SM)
 _RECEIPT_AT_THE_END: Final = int(RegisteredDelivery.RECEIPT)
 _NORMAL: Final = Answer.NORMAL
+_IGNORED: Final = Answer.IGNORED
 
 # What a client that reads it as a PDU finds: a length of 4 GiB.
 GARBAGE: Final = b"\xff" * 32
@@ -89,7 +90,8 @@ class Intake:
         latency = self._latency
         if latency is None:
             latency = self._draw_latency(decisions.dice.response_latency(phone, turn))
-        if outcome.refusal or outcome.answer is Answer.IGNORED:
+        answer = outcome.answer
+        if outcome.refusal or answer is _IGNORED:
             bind.note(at, incoming=True, pdu=request, phone=phone)
             if outcome.refusal:
                 self._reply(Reply(bind, request, SubmitSmResp(), outcome.refusal, phone), latency, now)
@@ -112,7 +114,7 @@ class Intake:
         else:
             self._plan_receipts(bind, message, now, delay)
         response = SubmitSmResp(message_id)
-        if outcome.answer is _NORMAL and not latency:
+        if answer is _NORMAL and not latency:
             bind.answer(request, response, at, phone=phone)
         else:
             self._answer_as(outcome, Reply(bind, request, response, CommandStatus.ESME_ROK, phone), latency, now)

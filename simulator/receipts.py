@@ -66,7 +66,7 @@ def _make(
     message_id = spell_id_of_receipt(message.number, receipts, is_altered=message.outcome.altered_id)
     text = parameters = ""
     if form is not _TLV:
-        submitted, done = int(message.accepted_at // _SECONDS_A_MINUTE), int(at // _SECONDS_A_MINUTE)
+        submitted, done = message.accepted_at // _SECONDS_A_MINUTE, at // _SECONDS_A_MINUTE
         text = f"id:{message_id}{_after_id(state, error, submitted, done)}"
     if form is not _TEXT:
         length = _CHARACTERS[len(message_id) + 1]
@@ -84,7 +84,7 @@ def _make(
 
 
 @lru_cache(maxsize=256)
-def _after_id(state: MessageState, error: str, submitted_minute: int, done_minute: int) -> str:
+def _after_id(state: MessageState, error: str, submitted_minute: float, done_minute: float) -> str:
     """Return what a receipt's text says after the id: the same for all of one fate and the same minutes."""
     delivered = "001" if state is MessageState.DELIVERED else "000"
     return (
@@ -113,6 +113,6 @@ def _parameter(tlv: Tlv) -> str:
     return data.decode("latin-1")
 
 
-def _date(minute: int) -> str:
+def _date(minute: float) -> str:
     """Return a minute since 1970 as YYMMDDhhmm, in UTC."""
     return datetime.fromtimestamp(minute * _SECONDS_A_MINUTE, UTC).strftime("%y%m%d%H%M")

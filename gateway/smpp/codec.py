@@ -32,6 +32,7 @@ def _encode_encoded(body: EncodedDeliverSm, command_status: int, sequence_number
 
 
 _DELIVER_SM: Final = int(CommandId.DELIVER_SM)
+_DELIVER_SM_RESP: Final = int(CommandId.DELIVER_SM_RESP)
 _LAYOUTS: Final[dict[type[Body], Layout]] = {
     body_type: compile_layout(body_type, body_type.command_id, bare_when_refused=body_type.bare_when_refused)
     for body_type in BODY_TYPES
@@ -77,6 +78,8 @@ def decode_body(data: bytes, command_id: int, command_status: int) -> Body:
 
     A refusal says all it has to say in its header, so its body may be missing, or damaged.
     """
+    if command_id == _DELIVER_SM_RESP and data[HEADER_BYTES:] == b"\0":
+        return _EMPTY_RESPONSES[command_id]  # its message_id "is unused and is set to NULL": section 4.6.2
     decoder = DECODERS.get(command_id)
     if decoder is None:
         raise DecodeError("command_id", f"{command_id:#010x} is not known", CommandStatus.ESME_RINVCMDID)
