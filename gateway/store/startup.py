@@ -80,9 +80,12 @@ def survey(layout: Layout, control: Control, writer: Writer) -> Found:
     """Read the newest file and those with open messages: what is the last, and what waits. Raises StoreError."""
     found = Found(take_stock(layout.index), _files(layout, control), control.lanes(), control.receipts())
     found.last_time = max((receipt.at for receipt in found.receipts), default=0)
+    # What follows must belong into the newest file, though it may be empty, and be in no index.
+    bounds = [file.first_id for file, _ in found.files] + [region.through for region in found.indexed]
+    found.last_id = max(bounds, default=found.last_id)
     for place, (file, is_open) in reversed(list(enumerate(found.files))):
         is_newest = place == len(found.files) - 1
-        if is_open or is_newest or not found.last_id:
+        if is_open or is_newest:
             connection = writer.connection(file)
             with naming(file.path):
                 has_open = _take_in(connection, found)

@@ -248,7 +248,7 @@ async def test_a_kill_while_a_new_file_cannot_be_created_leaves_a_store_that_ope
     await worker.kill()
     async with opened(settings) as (store, recovered):
         assert (await everything(store)).keys() == set(acknowledged)
-        assert recovered.last_id == acknowledged[-1]
+        assert recovered.last_id >= acknowledged[-1]
 
 
 async def test_nothing_is_accepted_into_the_disk_reserve_but_changes_are_written(plain, samples, monkeypatch):

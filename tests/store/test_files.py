@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from sqlcipher3 import dbapi2
 
-from gateway.message import MessageId, Status
+from gateway.message import IdSource, MessageId, Status
 from gateway.store.api import Query, StoreDamagedError, StoreUnavailableError
 from gateway.store.files import data_file, data_files_in
 from gateway.store.matching import copy_of
@@ -93,6 +93,23 @@ async def test_a_restart_goes_on_with_the_live_file(open_store, plain, samples):
         store = await open_store(file_messages=3)
         await store.append([record])
     assert [file.first_id for file in files(plain)] == [records[0].id, records[3].id]
+
+
+async def test_a_file_that_was_begun_before_a_crash_and_is_empty_takes_what_follows(open_store, plain, samples):
+    store = await open_store()
+    await store.append(samples.records(2))
+    await store.close()
+    begun = data_file(Path(plain.path) / "data", MessageId(samples.next_id() + 5_000_000_000))
+    begun.path.touch()
+    store = SqliteStore(plain)
+    recovered = await store.open()
+    assert recovered.last_id == begun.first_id
+    ids = IdSource(node=1, last=recovered.last_id)
+    record = samples.record(id=ids.next(samples.now))
+    await store.append([record])
+    await store.update(samples.enter(record, Status.SENDING))
+    assert await store.read(record.id) == copy_of(record)
+    await store.close()
 
 
 def test_a_file_is_named_for_its_time_and_its_first_id(tmp_path, samples):

@@ -314,6 +314,18 @@ async def test_the_batch_under_way_when_an_index_is_announced_is_in_it(open_stor
     assert await store.find_attempts("cmcc-a", ["under way"]) == [copy_of(records[0])]
 
 
+async def test_new_messages_are_above_all_indexes_though_the_indexed_ones_were_given_up(open_store, tiny, samples):
+    store = await open_store()
+    records = await fill(store, samples, 4)
+    await until(lambda: indexed(store) == 1)
+    await store.close()
+    [file] = (Path(tiny.path) / "data").glob("*.db")
+    file.write_bytes(b"")
+    store = SqliteStore(tiny)
+    assert (await store.open()).last_id == records[-1].id
+    await store.close()
+
+
 async def test_an_index_that_was_removed_is_built_again(open_store, tiny, samples):
     store = await open_store()
     records = await fill(store, samples, 13)
