@@ -61,6 +61,15 @@ class Live:
         finally:
             self._readings.remove(reading)
 
+    def is_under_way(self, to: str) -> bool:
+        """Whether a part of any message to this number waits for its answer. Looks at all: for rare questions."""
+        return any(
+            part.status is PartStatus.SENDING
+            for record in self._records.values()
+            if record.message.to == to
+            for part in record.state.parts
+        )
+
     def finish(self, record: Record) -> bool:
         """A record became final. True the first time that this is said, until it is dropped."""
         if record.id in self._finished:

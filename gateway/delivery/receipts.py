@@ -125,10 +125,10 @@ class Receipts:
     def part_in_doubt(self, carrier: Carrier, record: Record, n: int, k: int) -> None:
         """The answer will not come: a receipt may be here that proves the part arrived."""
         unmatched = self._unmatched[carrier.name]
-        if not unmatched:
+        if not unmatched.knows(record.message.to):
             return
         source = source_address(record.message, carrier.settings)
-        only = carrier.awaiting.find_only_doubt(record.message.to, source)
+        only = self._find_only_doubt(carrier, record.message.to, source)
         is_only = only is not None and only.record is record
         attempt = record.state.parts[n].attempts[k]
         receipts = unmatched.take_for_doubt(
@@ -233,7 +233,7 @@ class Receipts:
                     self._misses.append(miss)  # it was in memory until a moment ago: read it again
                     return
         if found is None:
-            found = carrier.awaiting.find_only_doubt(receipt.source, receipt.destination)
+            found = self._find_only_doubt(carrier, receipt.source, receipt.destination)
         if found is not None:
             self._apply(carrier, found, receipt, miss.reply)
             return
@@ -241,6 +241,13 @@ class Receipts:
         commit = self._shared.store.keep_receipt(receipt)
         self._give_up(self._unmatched[carrier.name].add(receipt))
         self._shared.after.add(commit, miss.reply)
+
+    def _find_only_doubt(self, carrier: Carrier, destination: str, source: str) -> Awaited | None:
+        """The attempt in doubt that an unknown id must mean; none while it may be the id of one that is on its way."""
+        found = carrier.awaiting.find_only_doubt(destination, source)
+        if found is None or self._shared.live.is_under_way(found.record.message.to):
+            return None
+        return found
 
     # --- messages from subscribers -----------------------------------------------------------------------------------
 

@@ -38,6 +38,10 @@ class Unmatched:
             dropped.append(self._remove(next(iter(self._receipts))))
         return dropped
 
+    def knows(self, e164: str) -> bool:
+        """Whether any is about this number."""
+        return next(self._about(e164), None) is not None
+
     def take_by_id(self, canonical_id: str, e164: str, *, since: Milliseconds) -> list[UnmatchedReceipt]:
         """Claim the receipts with this id, in its canonical spelling, about this number.
 

@@ -66,6 +66,18 @@ def test_a_record_becomes_final_once():
     assert live.finish(record)
 
 
+def test_a_number_is_under_way_while_any_part_to_it_is_not_answered():
+    live = Live()
+    live.add(a_record_of(Status.SUBMITTED, U))
+    assert not live.is_under_way("+8613800138000")
+    sending = a_record_of(Status.SENDING, U, S)
+    live.add(sending)
+    assert live.is_under_way("+8613800138000")
+    assert not live.is_under_way("+8613900139000")
+    live.drop(sending)
+    assert not live.is_under_way("+8613800138000")
+
+
 def test_only_what_is_at_rest_may_make_room():
     moving = [
         a_record_of(Status.SENDING, S),

@@ -294,6 +294,29 @@ async def test_a_receipt_to_another_source_settles_no_doubt():
         assert rig.status_on_disk(record) is Status.IN_DOUBT
 
 
+@pytest.mark.parametrize("first", ["the doubt", "the receipt"])
+async def test_a_receipt_that_may_be_of_a_message_on_its_way_settles_no_doubt(first: str):
+    """Receipts do come before answers: the id is unknown because the answer is still to come."""
+    async with (
+        scripted(keep_silent, keep_silent) as smsc,
+        running(a_carrier(smsc, response_timeout_seconds=0.3)) as rig,
+    ):
+        in_doubt = await rig.accept(category=WAIT)
+        await eventually(lambda: len(smsc.submits) == 1)
+        if first == "the doubt":
+            await rig.until(in_doubt, Status.IN_DOUBT)
+        else:
+            await asyncio.sleep(0.15)
+        on_its_way = await rig.accept(category=WAIT)
+        await eventually(lambda: len(smsc.submits) == 2)
+        assert await smsc.deliver(receipt(smsc.submits[1], "early")) == 0
+        await rig.until(in_doubt, Status.IN_DOUBT)
+        smsc.accept(smsc.submits[1], "early")
+        await rig.until(on_its_way, Status.DELIVERED)
+        assert rig.status_on_disk(in_doubt) is Status.IN_DOUBT
+        await eventually(lambda: not rig.store.receipts)
+
+
 @pytest.mark.parametrize("by_reference", [True, False])
 async def test_a_receipt_that_came_before_the_doubt_settles_it_once_it_is_one(by_reference: bool):
     async with scripted(keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.3)) as rig:

@@ -83,6 +83,14 @@ def test_numbers_meet_without_the_country_code():
     assert len(claim_doubt(held, a_record(), 0, only=True)) == 1
 
 
+def test_it_knows_which_numbers_it_has_receipts_about():
+    held = unmatched(a_receipt("x", source="13800138000"))
+    assert held.knows(PHONE)
+    assert not held.knows("+8613900139000")
+    held.take_older_than(MORNING + 1)
+    assert not held.knows(PHONE)
+
+
 def test_past_the_limit_the_oldest_are_given_up():
     held = unmatched(limit=2)
     assert held.add(a_receipt("a")) == []
