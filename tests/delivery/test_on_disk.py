@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from gateway.message import MessageId, Record, Status
-from gateway.smpp import CommandStatus
+from gateway.smpp import CommandStatus, TlvTag, find_tlv
 from gateway.store.api import Query
 from gateway.store.settings import StoreSettings
 from gateway.store.sqlite import SqliteStore
 from tests.delivery.rig import RESEND, WAIT, Rig, running
 from tests.delivery.samples import bind_settings, carrier_settings
-from tests.delivery.scripted_smsc import ScriptedSmsc, Submit, keep_silent, receipt, refuse, reset, scripted
+from tests.delivery.scripted_smsc import ScriptedSmsc, Submit, receipt, refuse, reset, scripted
 
 LONG = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 8
 SETTLED = {Status.DELIVERED, Status.IN_DOUBT}
@@ -47,11 +47,18 @@ class Moody:
             return
         self.seen[key] = self.seen.get(key, 0) + 1
         if draw < 0.09:
-            keep_silent(smsc, submit)
+            self._lose_the_answer(smsc, submit)
         elif draw < 0.10:
             reset(smsc, submit)
         else:
             self._take(smsc, submit)
+
+    def _lose_the_answer(self, smsc: ScriptedSmsc, submit: Submit) -> None:
+        """The message was taken all the same: its receipt may come, with our reference or without."""
+        if self._chance.random() < 0.5:
+            reference = find_tlv(submit.body.tlvs, TlvTag.USER_MESSAGE_REFERENCE)
+            told = {"reference": reference} if self._chance.random() < 0.5 else {}
+            smsc.send(receipt(submit, f"lost-{len(smsc.submits)}", **told), submit.connection)
 
     def _take(self, smsc: ScriptedSmsc, submit: Submit) -> None:
         message_id = f"{len(smsc.accepted):x}"
