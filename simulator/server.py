@@ -144,6 +144,7 @@ def _session_settings(smpp: Smpp) -> SessionSettings:
         response_timeout_seconds=smpp.response_timeout_seconds,
         enquire_link_interval_seconds=smpp.enquire_link_seconds or None,
         session_init_timeout_seconds=smpp.bind_timeout_seconds,
+        report_own_traffic=True,  # the journal has every PDU
     )
 
 

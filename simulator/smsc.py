@@ -27,6 +27,7 @@ from gateway.smpp import (
     GenericNack,
     MessageState,
     Npi,
+    OwnTraffic,
     Pdu,
     PeerUnbound,
     QuerySm,
@@ -127,6 +128,8 @@ class Smsc:
                     bind.can_receive = False
                 case SessionBroken(unanswered=unanswered) | SessionClosed(unanswered=unanswered):
                     self._end(bind, unanswered, now)
+                case OwnTraffic():
+                    self._note_own(bind, event, now)
                 case RequestRefused() | StrayResponse():
                     self._note_damage(bind, event, now)
                 case _:
@@ -284,6 +287,12 @@ class Smsc:
         bind.record(Entry(at, kind, bind.origin, event.sequence_number, phone, response, taken_as, stat))
         if not event.late:
             self.deliveries.settle(delivery, status, now=now)
+
+    def _note_own(self, bind: Bind, event: OwnTraffic, now: float) -> None:
+        """Put what the session said and heard by itself into the journal: keep-alives, and the answer to an unbind."""
+        bind.note_header(
+            self._at(now), incoming=event.incoming, command_id=event.command_id, sequence_number=event.sequence_number
+        )
 
     def _note_damage(self, bind: Bind, event: RequestRefused | StrayResponse, now: float) -> None:
         """Put what the session refused or ignored by itself into the journal."""

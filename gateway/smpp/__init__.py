@@ -33,6 +33,7 @@ from .errors import (
 )
 from .events import (
     Event,
+    OwnTraffic,
     PeerUnbound,
     RequestReceived,
     RequestRefused,
@@ -120,6 +121,7 @@ __all__ = [
     "Npi",
     "Outbind",
     "Outcome",
+    "OwnTraffic",
     "Pdu",
     "PeerSilent",
     "PeerTooSlow",

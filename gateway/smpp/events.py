@@ -64,6 +64,17 @@ class StrayResponse(msgspec.Struct, frozen=True):
     sequence_number: int
 
 
+class OwnTraffic(msgspec.Struct, frozen=True):
+    """A PDU of the session's own upkeep, sent or taken: a keep-alive or its answer, an unbind sent, the answer to one.
+
+    Reported only where `SessionSettings.report_own_traffic` asks for it: for a journal, say.
+    """
+
+    incoming: bool
+    command_id: int
+    sequence_number: int
+
+
 class PeerUnbound(msgspec.Struct, frozen=True):
     """The peer ends the session. Answer what is unanswered; the session then closes by itself."""
 
@@ -87,6 +98,7 @@ Event = (
     | RequestUnanswered
     | RequestRefused
     | StrayResponse
+    | OwnTraffic
     | PeerUnbound
     | SessionBroken
     | SessionClosed

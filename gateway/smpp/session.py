@@ -20,6 +20,7 @@ from .errors import (
 )
 from .events import (
     Event,
+    OwnTraffic,
     PeerUnbound,
     RequestReceived,
     RequestRefused,
@@ -70,6 +71,7 @@ class Session:
         self._window = Window(settings.window, hold_slots=settings.hold_slots, max_late=settings.max_late_requests)
         self._splitter = Splitter(settings.max_pdu_bytes)
         self._to_send: list[bytes] = []
+        self._unreported: list[Event] = []  # own traffic outside of what returns events
         self._owed = 0  # requests of the peer that the owner has not answered
         self._unbind_number: int | None = None  # of the peer's unbind, until we have answered it
         self._closing_at = _NEVER  # when to end after the peer's unbind
@@ -142,8 +144,12 @@ class Session:
                 self._deadline = deadline
         if body.command_id != _ENQUIRE_LINK:
             self._active_at = now
+        else:
+            self._report_own(self._unreported, CommandId.ENQUIRE_LINK, number, incoming=False)
         if target is not self._state:
             self._enter(target)
+            if body.command_id == CommandId.UNBIND:
+                self._report_own(self._unreported, CommandId.UNBIND, number, incoming=False)
         return number
 
     def respond(self, request: Pdu, body: Body, *, now: float, command_status: int = 0) -> None:
@@ -165,7 +171,7 @@ class Session:
         if target is not self._state:
             self._enter(target)
         if self._unbind_number is not None and self._owed <= 0:
-            self._answer_unbind(now)
+            self._answer_unbind(now, self._unreported)
 
     def release(self, sequence_number: int) -> None:
         """Free the slot that an answered request holds (with `hold_slots`). One that holds none is left alone."""
@@ -173,7 +179,7 @@ class Session:
 
     def abandon(self, error: RemoteError) -> list[Event]:
         """End the session for a reason that only the owner knows, such as a peer that does not read."""
-        events: list[Event] = []
+        events = self._take_unreported()
         if not self.is_over:
             self._break(error, events)
         return events
@@ -186,7 +192,7 @@ class Session:
         Never raises. What the peer breaks comes last, as `SessionBroken`, so that the responses that came before it
         in the same bytes are not lost with it.
         """
-        events: list[Event] = []
+        events = self._take_unreported()
         if self.is_over or not data:
             return events
         self._received_at = now
@@ -208,7 +214,7 @@ class Session:
 
     def receive_eof(self, *, now: float) -> list[Event]:
         """The transport has ended. While an unbind is under way, that is its end too."""
-        events: list[Event] = []
+        events = self._take_unreported()
         match self._state:
             case State.CLOSED:
                 pass
@@ -223,20 +229,30 @@ class Session:
 
     def handle_timer(self, *, now: float) -> list[Event]:
         """Do what is due at `now`, and return what the owner must know of it."""
-        events: list[Event] = []
+        events = self._take_unreported()
         if self.is_over or now < self._deadline:
             return events
         self._give_up_unanswered(now, events)
         if not self.is_over and now >= self._closing_at:
             if self._unbind_number is not None:
-                self._answer_unbind(now)
+                self._answer_unbind(now, events)
             self._close(events)
         if self._state is State.OPEN or self._state in BINDING:
             if now >= self._init_deadline:
                 self._break(SessionNotInitiated(f"not bound, in state {self._state.name}"), events)
         elif self._state.is_bound:
             self._keep_up(now)
+            events += self._take_unreported()
         self._deadline = self._find_deadline()
+        return events
+
+    def _report_own(self, events: list[Event], command_id: int, number: int, *, incoming: bool) -> None:
+        if self.settings.report_own_traffic:
+            events.append(OwnTraffic(incoming, command_id, number))
+
+    def _take_unreported(self) -> list[Event]:
+        """What happened between two reports, oldest first."""
+        events, self._unreported = self._unreported, []
         return events
 
     # --- requests of the peer ------------------------------------------------------------------------------------
@@ -256,6 +272,8 @@ class Session:
             return
         if command_id == _ENQUIRE_LINK:
             self._to_send.append(ENCODERS[EnquireLinkResp](EnquireLinkResp(), 0, number))
+            self._report_own(events, CommandId.ENQUIRE_LINK, number, incoming=True)
+            self._report_own(events, CommandId.ENQUIRE_LINK_RESP, number, incoming=False)
             return
         self._active_at = now
         if target is not self._state:
@@ -305,13 +323,14 @@ class Session:
         self._closing_at = now + self.settings.response_timeout_seconds
         self._deadline = min(self._deadline, self._closing_at)
         if self._owed <= 0:
-            self._answer_unbind(now)
+            self._answer_unbind(now, events)
             if self._closing_at <= now:
                 self._close(events)
 
-    def _answer_unbind(self, now: float) -> None:
+    def _answer_unbind(self, now: float, events: list[Event]) -> None:
         assert self._unbind_number is not None
         self._to_send.append(ENCODERS[UnbindResp](UnbindResp(), 0, self._unbind_number))
+        self._report_own(events, CommandId.UNBIND_RESP, self._unbind_number, incoming=False)
         self._unbind_number = None
         if not self._window.unanswered:
             self._closing_at = self._deadline = now
@@ -344,6 +363,7 @@ class Session:
             command_status = CommandStatus.ESME_RUNKNOWNERR
         if request.context is _OWN:
             self._deadline = self._find_deadline()  # the next keep-alive is to be timed
+            self._report_own(events, command_id, number, incoming=True)
         else:
             status = name_status(command_status)
             events.append(ResponseReceived(number, request.body, body, status, request.context, late))

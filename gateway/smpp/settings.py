@@ -18,6 +18,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_pdu_bytes: a longer PDU breaks the session.
     hold_slots: a slot stays taken after the response, until `release`.
     max_owed_responses: how many requests of the peer may wait for our answer; more are refused as for a full queue.
+    report_own_traffic: also report, as OwnTraffic, the PDUs of the session's own upkeep.
     max_late_requests: how many timed-out requests are remembered for an answer that comes late.
     """
 
@@ -28,6 +29,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     session_init_timeout_seconds: float = 30.0
     max_pdu_bytes: int = 128 * 1024  # a message_payload of 64 KiB, and then some
     hold_slots: bool = False
+    report_own_traffic: bool = False
     max_owed_responses: int = 10_000
     max_late_requests: int = 10_000
 
