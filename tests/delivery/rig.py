@@ -10,7 +10,7 @@ from gateway.delivery.carriers import Carrier
 from gateway.delivery.delivery import Delivery
 from gateway.delivery.durable import AfterCommit
 from gateway.delivery.live import Live
-from gateway.delivery.settings import CarrierSettings, CategorySettings, DeliverySettings, OnDoubt, default_categories
+from gateway.delivery.settings import CarrierSettings, DeliverySettings, default_categories
 from gateway.delivery.shared import Shared
 from gateway.message import Category, IdSource, Message, MessageId, Record, Status, new_record
 from gateway.metrics import Metrics
@@ -139,13 +139,6 @@ class Rig:
         await self.delivery.unbind()
 
 
-def categories(on_doubt: OnDoubt | None = None) -> dict[Category, CategorySettings]:
-    """The default ones; or all with the same answer to doubt."""
-    if on_doubt is None:
-        return default_categories()
-    return {category: CategorySettings(on_doubt=on_doubt, valid_for_seconds=3_600) for category in Category}
-
-
 @asynccontextmanager
 async def running(
     *carriers: CarrierSettings,
@@ -164,7 +157,7 @@ async def running(
         after=AfterCommit(),
         metrics=Metrics(),
         settings=DeliverySettings(**(values | delivery_settings)),
-        categories=categories(),
+        categories=default_categories(),
         clock=lambda: rig.now(),
         random=lambda: 0.5,
     )

@@ -34,7 +34,6 @@ from tests.delivery.scripted_smsc import (
     write,
 )
 
-LONG = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 8
 TWO_GIGABYTES = (0x8000_0000).to_bytes(4, "big") + CommandId.SUBMIT_SM_RESP.to_bytes(4, "big") + bytes(8)
 
 
@@ -248,7 +247,7 @@ async def test_a_stop_finishes_the_window_and_unbinds():
         await rig.hand_in(*records)
         await eventually(lambda: len(smsc.submits) == 2)
         drain = asyncio.create_task(rig.drain())
-        await asyncio.sleep(0.03)
+        await eventually(lambda: rig.carrier.stopping)
         assert not drain.done()
         for submit in list(smsc.submits):
             smsc.accept(submit)
@@ -282,7 +281,7 @@ async def test_a_stop_waits_for_intents_and_receipts_under_way():
         sent = smsc.send(receipt(smsc.submits[0], "a"))
         await eventually(lambda: delivered.status is Status.DELIVERED)
         drain = asyncio.create_task(rig.drain())
-        await asyncio.sleep(0.03)
+        await eventually(lambda: rig.carrier.stopping)
         assert not drain.done()
         rig.store.let_go()
         await drain

@@ -9,9 +9,8 @@ from gateway.delivery.settings import CarrierSettings, NumberFormat
 from gateway.message import IdSource, Message, MessageId
 from gateway.smpp import Pdu, SubmitSm, TlvTag, decode, encode, find_tlv
 from gateway.text import InboundPart, PartNumber, join, split_header
-from tests.delivery.samples import MORNING, TEXT, a_message, carrier_settings
+from tests.delivery.samples import LONG, MORNING, TEXT, a_message, carrier_settings
 
-LONG = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 8
 message_ids = st.integers(1, (1 << 63) - 1).map(MessageId)
 
 

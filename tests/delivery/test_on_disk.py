@@ -12,10 +12,9 @@ from gateway.store.api import Query
 from gateway.store.settings import StoreSettings
 from gateway.store.sqlite import SqliteStore
 from tests.delivery.rig import RESEND, WAIT, Rig, running
-from tests.delivery.samples import bind_settings, carrier_settings
+from tests.delivery.samples import LONG, bind_settings, carrier_settings
 from tests.delivery.scripted_smsc import ScriptedSmsc, Submit, receipt, refuse, reset, scripted
 
-LONG = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 8
 SETTLED = {Status.DELIVERED, Status.IN_DOUBT}
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from gateway.message import PartStatus, Priority, Record, Status
 from gateway.smpp import CommandStatus
+from gateway.store.api import StoreDamagedError
 from tests.delivery.rig import RESEND, WAIT, Rig, running
-from tests.delivery.samples import CARRIER, bind_settings, carrier_settings, eventually, statuses
+from tests.delivery.samples import CARRIER, LONG, bind_settings, carrier_settings, eventually, statuses
 from tests.delivery.scripted_smsc import (
     ScriptedSmsc,
     Submit,
@@ -21,7 +22,6 @@ from tests.delivery.scripted_smsc import (
     scripted,
 )
 
-LONG = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 8
 W, S, D, U, OK, F, X = PartStatus
 
 
@@ -70,8 +70,6 @@ async def test_what_comes_while_a_backlog_leaves_stands_behind_it():
 
 async def test_a_lane_that_cannot_be_read_is_read_again():
     async with scripted() as smsc, running(a_carrier(smsc), lane_window=10) as rig:
-        from gateway.store.api import StoreDamagedError
-
         queued, failures = rig.store.queued, iter([True, True])
 
         async def fail_twice(lane: str, **keywords):
@@ -194,7 +192,7 @@ async def test_a_clock_that_went_back_sends_nothing_early():
         record = await rig.accept(send_at=rig.now() + 100)
         rig.ahead_milliseconds = -2_000
         await rig.until(await rig.accept(), Status.SUBMITTED)
-        await asyncio.sleep(0.15)
+        await eventually(lambda: rig.delivery._scheduled._heap[0][0] > asyncio.get_running_loop().time() + 1.0)
         assert rig.status_on_disk(record) is Status.SCHEDULED
         assert len(smsc.submits) == 1
 
@@ -228,7 +226,7 @@ async def test_a_release_that_the_store_refuses_is_tried_again():
     async with scripted() as smsc, running(a_carrier(smsc)) as rig:
         record = await rig.accept(send_at=rig.now() + 50)
         rig.store.break_down("disk full")
-        await asyncio.sleep(0.1)
+        await eventually(lambda: record.id in rig.shared.live)
         assert smsc.submits == []
         rig.store.repair()
         await rig.until(record, Status.SUBMITTED)

@@ -18,10 +18,9 @@ from gateway.smpp import (
     make_tlv,
 )
 from tests.delivery.rig import RESEND, WAIT, Rig, running
-from tests.delivery.samples import CARRIER, bind_settings, carrier_settings, eventually
+from tests.delivery.samples import CARRIER, LONG, bind_settings, carrier_settings, eventually
 from tests.delivery.scripted_smsc import ScriptedSmsc, Submit, accept, keep_silent, receipt, reset, scripted
 
-LONG = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 8
 UNDELIVERABLE = MessageState.UNDELIVERABLE
 
 
@@ -305,8 +304,6 @@ async def test_a_receipt_that_may_be_of_a_message_on_its_way_settles_no_doubt(fi
         await eventually(lambda: len(smsc.submits) == 1)
         if first == "the doubt":
             await rig.until(in_doubt, Status.IN_DOUBT)
-        else:
-            await asyncio.sleep(0.15)
         on_its_way = await rig.accept(category=WAIT)
         await eventually(lambda: len(smsc.submits) == 2)
         assert await smsc.deliver(receipt(smsc.submits[1], "early")) == 0

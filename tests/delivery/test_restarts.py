@@ -8,10 +8,9 @@ from gateway.message import Attempt, Entry, Part, PartStatus, Record, State, Sta
 from gateway.smpp import TlvTag, find_tlv
 from gateway.store.api import UnmatchedReceipt
 from tests.delivery.rig import RESEND, WAIT, SlowStore, running
-from tests.delivery.samples import CARRIER, a_message, bind_settings, carrier_settings, eventually, statuses
+from tests.delivery.samples import CARRIER, LONG, a_message, bind_settings, carrier_settings, eventually, statuses
 from tests.delivery.scripted_smsc import ScriptedSmsc, accept, keep_silent, receipt, reset, scripted
 
-LONG = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 8
 NOW = 1_800_000_000_000
 W, S, D, U, OK, F, X = PartStatus
 

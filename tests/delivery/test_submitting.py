@@ -8,7 +8,7 @@ import pytest
 from gateway.message import PartStatus, Record, Status
 from gateway.smpp import CommandId, CommandStatus, GenericNack, TlvTag, find_tlv
 from tests.delivery.rig import RESEND, WAIT, running
-from tests.delivery.samples import CARRIER, bind_settings, carrier_settings, eventually, statuses
+from tests.delivery.samples import CARRIER, LONG, bind_settings, carrier_settings, eventually, statuses
 from tests.delivery.scripted_smsc import (
     Answer,
     ScriptedSmsc,
@@ -24,7 +24,6 @@ from tests.delivery.scripted_smsc import (
     write,
 )
 
-LONG = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 8
 TEMPORARY = CommandStatus.ESME_RSYSERR
 OK, F, S, U, D, W = (
     PartStatus.DELIVERED,
