@@ -36,19 +36,17 @@ def to_send(first: int, *, endings: tuple[str, ...]) -> list[dict[str, object]]:
     ]
 
 
-async def submit_all(api: Api, endings: tuple[str, ...]) -> dict[str, tuple[str, int]]:
-    """Submit until the gateway is gone; (number, parts) of everything whose acceptance was answered, by id."""
-    accepted: dict[str, tuple[str, int]] = {}
+async def submit_all(api: Api, endings: tuple[str, ...], accepted: dict[str, tuple[str, int]]) -> None:
+    """Submit until the gateway is gone; note (number, parts) of everything whose acceptance was answered, by id."""
     for first in range(0, MESSAGES, BATCH):
         try:
             reply = await api.submit(json.dumps(to_send(first, endings=endings)).encode())
         except CannotRun:
-            break
+            return
         if reply.status != 202:
-            break
+            return
         for result in json.loads(reply.body)["results"]:
             accepted[result["id"]] = (result["to"].removeprefix("+"), result["parts"])
-    return accepted
 
 
 async def copies(control: Control) -> Counter[tuple[str, int]]:
@@ -59,10 +57,10 @@ async def copies(control: Control) -> Counter[tuple[str, int]]:
     return found
 
 
-@pytest.mark.parametrize("killed_after_seconds", [0.1, 0.6, 1.2])
+@pytest.mark.parametrize(("killed_after_messages", "and_seconds"), [(100, 0.0), (MESSAGES, 0.3), (MESSAGES, 1.0)])
 @pytest.mark.parametrize("on_doubt", ["resend", "wait"])
 async def test_a_gateway_killed_with_messages_in_all_states_loses_none(
-    tmp_path: Path, on_doubt: str, killed_after_seconds: float
+    tmp_path: Path, on_doubt: str, killed_after_messages: int, and_seconds: float
 ):
     endings = ("0006", "0014", "0015")  # no receipt; no answer; an answer that is lost
     receipts = {"delay_seconds": {"kind": "uniform", "low": 0.05, "high": 0.8}, "retry_seconds": 0.5}
@@ -71,10 +69,13 @@ async def test_a_gateway_killed_with_messages_in_all_states_loses_none(
         async with stopping(Gateway(tables, tmp_path)) as gateway:
             await gateway.start()
             async with gateway.api() as api:
-                submitting = asyncio.create_task(submit_all(api, endings))
-                await asyncio.sleep(killed_after_seconds)
+                accepted: dict[str, tuple[str, int]] = {}
+                submitting = asyncio.create_task(submit_all(api, endings, accepted))
+                while len(accepted) < killed_after_messages:
+                    await asyncio.sleep(0.002)
+                await asyncio.sleep(and_seconds)
                 await gateway.kill()
-                accepted = await submitting
+                await submitting
             before = await copies(control)
             await gateway.start()
             async with gateway.api() as api:
@@ -83,7 +84,6 @@ async def test_a_gateway_killed_with_messages_in_all_states_loses_none(
             after = await copies(control)
             assert await gateway.stop() == 0
 
-    assert accepted
     lost = [message_id for message_id in accepted if message_id not in messages]
     assert lost == [], "accepted, and not found after the restart"
     assert {messages[message_id].status for message_id in accepted} <= FINAL
