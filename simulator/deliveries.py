@@ -73,6 +73,8 @@ class Deliveries:
             if account.waiting or not send(account, delivery, now):
                 account.waiting.append(delivery)
                 self._waiting += 1
+        for account in accounts.values():
+            if account.waiting:
                 self.drain(account, now=now)
 
     def drain(self, account: Account, *, now: float) -> None:
