@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-once test check format interop faults bench load clean help $(VENV)
+.PHONY: demo demo-once test check format interop faults bench load compare clean help $(VENV)
 
 help:
 	@echo "make demo       start simulator and gateway, send the sample batch, show it arrive, stay up"
@@ -14,6 +14,7 @@ help:
 	@echo "make test       run the tests          make check   format, lint, types, import contracts"
 	@echo "make faults     kill -9 and failing disks, longer than in the tests"
 	@echo "make interop    suites that need Debian packages (tshark)"
+	@echo "make compare    the same messages through Kannel and through the gateway, with the ratio"
 	@echo "make bench      microbenchmarks        make load    20,000 messages end to end, with the rate"
 
 $(VENV): $(STAMP)
@@ -53,6 +54,12 @@ bench: $(STAMP)
 
 load: $(STAMP)
 	$(BIN)/python -m loadtest burst --rate-at-least $(LOAD_RATE)
+
+# Kannel comes from Debian's packages; as root it is installed where it is missing.
+compare: $(STAMP)
+	@command -v bearerbox >/dev/null || PATH=$$PATH:/usr/sbin command -v bearerbox >/dev/null || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends kannel; }
+	$(BIN)/python -m loadtest compare
 
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
