@@ -21,10 +21,10 @@ from loadtest.configuration import Tables, read_tables
 from loadtest.control import Control
 from loadtest.errors import CannotRun
 from loadtest.files import shipped
-from loadtest.kannel import running_kannel, start_simulator
+from loadtest.kannel import running_kannel
 from loadtest.machine import describe_machine, describe_versions, file_system
 from loadtest.plan import Mix, Plan, make_plan
-from loadtest.rig import RigSettings, run_directory, start_rig
+from loadtest.rig import RigSettings, run_directory, running_simulator, start_rig
 from loadtest.screen import make_console, say
 from loadtest.tasks import together
 
@@ -105,7 +105,7 @@ async def _through_us(plan: Plan, connections: int, directory: Path) -> Outcome:
 
 async def _through_kannel(plan: Plan, connections: int, directory: Path) -> Outcome:
     async with (
-        start_simulator(_simulator_tables(plan), directory) as (smpp, control),
+        running_simulator(_simulator_tables(plan), directory) as (smpp, control),
         running_kannel(smpp, directory, connections=connections) as kannel,
     ):
         started_at = time.perf_counter()

@@ -6,7 +6,6 @@ Its API takes one message a request, by GET; receipts go to a URL that every req
 import asyncio
 import shutil
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -16,8 +15,6 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
-from loadtest.configuration import Tables, to_toml
-from loadtest.control import Control
 from loadtest.errors import CannotRun
 from loadtest.plan import PlannedMessage
 from loadtest.processes import Child
@@ -102,21 +99,6 @@ class Kannel:
         """One delivery report."""
         self._receipts += 1
         return web.Response(text="ok")
-
-
-@asynccontextmanager
-async def start_simulator(tables: Tables, directory: Path) -> AsyncIterator[tuple[str, Control]]:
-    """A simulator of its own: its SMPP address, and a client of its control HTTP."""
-    config = directory / "simulator.toml"
-    config.write_text(to_toml(tables), encoding="utf-8")
-    command = (sys.executable, "-m", "simulator", "--config", str(config), "--port", "0", "--control-port", "0")
-    simulator = Child("simulator", command, directory=directory)
-    try:
-        addresses = await simulator.ready()
-        async with Control(f"http://{addresses['control']}") as control:
-            yield addresses["smpp"], control
-    finally:
-        await simulator.stop()
 
 
 @asynccontextmanager

@@ -88,7 +88,7 @@ async def start_rig(settings: RigSettings, directory: Path) -> AsyncIterator[Rig
     Raises CannotRun: a port that is taken, a config that is refused, a child that ends.
     """
     _check_ports(settings.ports)
-    simulator = _start_simulator(settings, directory)
+    simulator = _start_simulator(settings.simulator_tables, settings.ports, directory)
     try:
         addresses = await simulator.ready()
         gateway = _start_gateway(settings, addresses["smpp"], directory)
@@ -115,10 +115,21 @@ async def start_rig(settings: RigSettings, directory: Path) -> AsyncIterator[Rig
         await simulator.stop()
 
 
-def _start_simulator(settings: RigSettings, directory: Path) -> Child:
+@asynccontextmanager
+async def running_simulator(tables: Tables, directory: Path) -> AsyncIterator[tuple[str, Control]]:
+    """A simulator on free ports: its SMPP address, and a client of its control HTTP. Raises CannotRun."""
+    simulator = _start_simulator(tables, Ports(), directory)
+    try:
+        addresses = await simulator.ready()
+        async with Control(f"http://{addresses['control']}") as control:
+            yield addresses["smpp"], control
+    finally:
+        await simulator.stop()
+
+
+def _start_simulator(tables: Tables, ports: Ports, directory: Path) -> Child:
     config = directory / "simulator.toml"
-    config.write_text(to_toml(settings.simulator_tables), encoding="utf-8")
-    ports = settings.ports
+    config.write_text(to_toml(tables), encoding="utf-8")
     arguments = ("--config", str(config), "--port", str(ports.smpp), "--control-port", str(ports.control))
     return Child("simulator", (sys.executable, "-m", "simulator", *arguments), directory=directory)
 

@@ -16,7 +16,6 @@ import aiohttp
 from loadtest.answers import FINAL, MessageSeen
 from loadtest.api import Api
 from loadtest.configuration import Tables, to_toml
-from loadtest.control import Control
 from loadtest.processes import Child
 
 KEY: Final = "test-key"
@@ -72,21 +71,6 @@ class Gateway:
     def api(self) -> Api:
         """A client of the present process."""
         return Api(self.url, KEY, connections=8)
-
-
-@asynccontextmanager
-async def running_simulator(tables: Tables, directory: Path) -> AsyncIterator[tuple[str, Control]]:
-    """A simulator; its SMPP address, and a client of its control HTTP."""
-    config = directory / "simulator.toml"
-    config.write_text(to_toml(tables), encoding="utf-8")
-    command = (sys.executable, "-m", "simulator", "--config", str(config), "--port", "0", "--control-port", "0")
-    simulator = Child("simulator", command, directory=directory)
-    try:
-        addresses = await simulator.ready()
-        async with Control(f"http://{addresses['control']}") as control:
-            yield addresses["smpp"], control
-    finally:
-        await simulator.stop()
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from loadtest.clocks import build
-from tests.faults.rig import Gateway, all_final, gateway_tables, running_simulator, seen, stopping, wait_for
+from loadtest.rig import running_simulator
+from tests.faults.rig import Gateway, all_final, gateway_tables, seen, stopping, wait_for
 
 SHIM = Path(__file__).parent / "shims" / "fsync.c"
 MESSAGE = json.dumps({"to": "13812345678", "text": "您好，3号楼明天停水。"}).encode()

@@ -12,7 +12,8 @@ from loadtest.answers import FINAL
 from loadtest.api import Api
 from loadtest.control import Control
 from loadtest.errors import CannotRun
-from tests.faults.rig import Gateway, all_final, gateway_tables, running_simulator, seen, stopping, wait_for
+from loadtest.rig import running_simulator
+from tests.faults.rig import Gateway, all_final, gateway_tables, seen, stopping, wait_for
 
 MESSAGES = 1_000
 BATCH = 50
