@@ -8,13 +8,24 @@ a client that hangs up early loses its answer, never its message.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from gateway.account import Account
-from gateway.message import Category, IdSource, Message, MessageId, Milliseconds, Priority, Record, Status, new_record
+from gateway.message import (
+    Category,
+    IdSource,
+    Message,
+    MessageId,
+    Milliseconds,
+    Priority,
+    Record,
+    Status,
+    lane_name,
+    new_record,
+)
 from gateway.policy.candidate import Candidate, Draft
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.signature import split_signature
@@ -238,12 +249,6 @@ class Intake:
             and message.expires_at - base == 1000 * (draft.valid_for_seconds or self._valid_for_seconds[draft.category])
             and message.priority is (draft.priority or _DEFAULT_PRIORITY[draft.category])
         )
-
-
-@cache  # carriers are few
-def lane_name(carrier: str, priority: Priority) -> str:
-    """The queue that a message waits in: one for each carrier and priority."""
-    return f"{carrier}/{priority}"
 
 
 def _milliseconds(moment: datetime | None) -> Milliseconds | None:

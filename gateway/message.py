@@ -9,6 +9,7 @@ part of a reference cycle, so the garbage collector need not look at them (`gc=F
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Final, NewType
 
 import msgspec
@@ -198,6 +199,17 @@ def status_of_parts(parts: Sequence[Part]) -> Status:
     if PartStatus.UNKNOWN in seen:
         return Status.UNKNOWN
     return Status.DELIVERED
+
+
+@cache  # carriers are few
+def lane_name(carrier: str, priority: Priority) -> str:
+    """The queue that a message waits in: one for each carrier and priority."""
+    return f"{carrier}/{priority}"
+
+
+def carrier_of_lane(lane: str) -> str:
+    """The carrier part of `carrier/priority`."""
+    return lane.rpartition("/")[0]
 
 
 def first_id_at(milliseconds: Milliseconds) -> MessageId:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.account import Account
-from gateway.intake import SLICE, Accepted, Decision, Intake, Misuse, check_rights, lane_name
-from gateway.message import Category, IdSource, MessageId, Priority, Record, Status
+from gateway.intake import SLICE, Accepted, Decision, Intake, Misuse, check_rights
+from gateway.message import Category, IdSource, MessageId, Priority, Record, Status, lane_name
 from gateway.numbers import Network
 from gateway.policy.candidate import Candidate
 from gateway.policy.content import ContentStage

@@ -13,14 +13,14 @@ import structlog
 
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier
-from gateway.delivery.lanes import Lane, carrier_of_lane
+from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
 from gateway.delivery.live import Reading
 from gateway.delivery.receipts import Receipts
 from gateway.delivery.settings import CarrierSettings, OnDoubt
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.delivery.sweeps import Sweeps
-from gateway.message import MessageId, PartStatus, Priority, Record, Status
+from gateway.message import MessageId, PartStatus, Priority, Record, Status, carrier_of_lane, lane_name
 from gateway.store.api import Recovered, StoreError
 
 DRAIN_LOOK_SECONDS: Final = 0.02
@@ -106,7 +106,7 @@ class Delivery:
     def _lanes_of(self, carrier: str) -> Mapping[Priority, Lane]:
         window = self._shared.settings.lane_window
         waiting, last_id = self._recovered.lanes, self._recovered.last_id
-        names = {priority: f"{carrier}/{priority}" for priority in Priority}
+        names = {priority: lane_name(carrier, priority) for priority in Priority}
         return {
             priority: Lane(name, window=window, waiting=waiting.get(name, 0), latest=last_id)
             for priority, name in names.items()
@@ -130,7 +130,7 @@ class Delivery:
             if part.status is PartStatus.IN_DOUBT:
                 self._receipts.part_in_doubt(carrier, record, n, len(part.attempts) - 1)
         if any(part.status is PartStatus.WAITING for part in record.state.parts) and not record.is_final:
-            record.lane = f"{carrier.name}/{record.message.priority}"
+            record.lane = lane_name(carrier.name, record.message.priority)
             carrier.keep(record)
             carrier.send_again(record)
 
@@ -185,7 +185,7 @@ class Delivery:
             at = self._shared.clock()
             outcomes.end(record, Status.FAILED, at=at, reason=NO_CARRIER)
         else:
-            record.lane = f"{carrier.name}/{record.message.priority}"
+            record.lane = lane_name(carrier.name, record.message.priority)
         self._shared.after.add(self._shared.store.update(record), partial(self._is_queued, carrier, record))
 
     def _is_queued(self, carrier: Carrier | None, record: Record, succeeded: bool) -> None:

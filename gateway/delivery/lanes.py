@@ -112,8 +112,3 @@ class Lane:
     @property
     def _in_memory(self) -> int:
         return len(self._records) + len(self._again)
-
-
-def carrier_of_lane(lane: str) -> str:
-    """The carrier part of `carrier/priority`."""
-    return lane.rpartition("/")[0]

@@ -36,11 +36,10 @@ from gateway.smpp import (
     parse_receipt,
 )
 from gateway.store.api import InboundMessage, StoreError, UnmatchedReceipt
-from gateway.text import Coding, decode, split_header
+from gateway.text import UDH_INDICATOR, Coding, decode, split_header
 
 LOOK_UP_AT_ONCE: Final = 200
 _CODINGS: Final = {coding.value: coding for coding in Coding}
-_UDH_INDICATOR: Final = 0x40
 
 # An enum's members are slow to look up by value, and slow to name.
 _STATES: Final[Mapping[int, MessageState]] = {int(state): state for state in MessageState}
@@ -308,7 +307,7 @@ def _attempts(record: Record) -> list[tuple[int, int, Attempt]]:
 
 def _inbound_text(body: DeliverSm) -> str:
     octets = body.short_message
-    if body.esm_class & _UDH_INDICATOR:
+    if body.esm_class & UDH_INDICATOR:
         _, octets = split_header(octets)
     payload = find_tlv(body.tlvs, TlvTag.MESSAGE_PAYLOAD)
     if not octets and isinstance(payload, bytes):

@@ -10,10 +10,9 @@ import structlog
 
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier
-from gateway.delivery.lanes import carrier_of_lane
 from gateway.delivery.live import Reading
 from gateway.delivery.shared import Shared
-from gateway.message import MessageId, Milliseconds, PartStatus, Record, Status
+from gateway.message import MessageId, Milliseconds, PartStatus, Record, Status, carrier_of_lane
 from gateway.store.api import Commit, StoreError
 
 AT_ONCE: Final = 500
