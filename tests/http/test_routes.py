@@ -13,7 +13,9 @@ LIST = Route(method="GET", path="/a", handler=handler)
 ADD = Route(method="POST", path="/a", handler=handler)
 FIND = Route(method="POST", path="/a/find", handler=handler)
 ONE = Route(method="GET", path="/a/{id}", handler=handler)
-ROUTES = Routes([LIST, ADD, FIND, ONE])
+STOP = Route(method="POST", path="/a/{id}/stop", handler=handler)
+GO = Route(method="POST", path="/a/{name}/go", handler=handler)
+ROUTES = Routes([LIST, ADD, FIND, ONE, STOP, GO])
 
 
 @pytest.mark.parametrize(
@@ -25,13 +27,19 @@ ROUTES = Routes([LIST, ADD, FIND, ONE])
         ("POST", "/a/find", FIND, ""),
         ("GET", "/a/7", ONE, "7"),
         ("GET", "/a/%2F", ONE, "%2F"),
+        ("GET", "/a/{id}", ONE, "{id}"),
+        ("POST", "/a/7/stop", STOP, "7"),
+        ("POST", "/a/7/go", GO, "7"),
+        ("POST", "/a/stop/stop", STOP, "stop"),
     ],
 )
 def test_a_route_is_found_by_method_and_path(method: str, path: str, route: Route, argument: str) -> None:
     assert ROUTES.find(method, path) == (route, argument)
 
 
-@pytest.mark.parametrize("path", ["", "/", "a", "/b", "/a/", "/a/7/8", "/{id}", "/a//", "/A"])
+@pytest.mark.parametrize(
+    "path", ["", "/", "a", "/b", "/a/", "/a/7/8", "/a/7/8/stop", "/a//stop", "/stop", "/{id}", "/a//", "/A"]
+)
 def test_other_paths_lead_nowhere(path: str) -> None:
     with pytest.raises(Problem) as caught:
         ROUTES.find("GET", path)
@@ -45,6 +53,7 @@ def test_other_paths_lead_nowhere(path: str) -> None:
         ("PUT", "/a", "GET, HEAD, POST"),
         ("GET", "/a/find", "POST"),
         ("POST", "/a/7", "GET, HEAD"),
+        ("GET", "/a/7/stop", "POST"),
         ("get", "/a", "GET, HEAD, POST"),
     ],
 )
@@ -54,3 +63,7 @@ def test_other_methods_are_told_what_is_allowed(method: str, path: str, allow: s
 
     assert caught.value.code is Code.METHOD_NOT_ALLOWED
     assert caught.value.headers == {"Allow": allow}
+
+
+def test_all_routes_can_be_told() -> None:
+    assert list(ROUTES) == [LIST, ADD, FIND, ONE, STOP, GO]
