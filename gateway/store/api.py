@@ -167,6 +167,14 @@ class Store(Protocol):
     def append_inbound(self, message: InboundMessage) -> Commit:
         """Keep a message from a subscriber. Its id follows all before, of messages as well."""
 
+    def put_entries(self, table: str, entries: Mapping[str, bytes | None]) -> Commit:
+        """Keep small things that are not messages (opt-outs, counters, cursors): values by key, None removes one.
+
+        `table` is a name that their owner alone uses. Keys are texts of at most 1,000 characters without NUL. They are
+        written in one transaction, after everything that was handed over with it was tried; of two values for a key the
+        later wins. When the commit fails the store does not try again: what is there then is what was there before.
+        """
+
     # Reading. Sees at least everything whose commit was done when the call was made. Each record is a fresh copy; its
     # `lane` is the one it waits in while it is `queued`, else "". Raises StoreDamagedError for a file it cannot read.
 
@@ -205,3 +213,6 @@ class Store(Protocol):
 
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         """Inbound messages, oldest first."""
+
+    async def entries(self, table: str, *, after: str = "", prefix: str = "", limit: int) -> list[tuple[str, bytes]]:
+        """What `put_entries` kept, in the order of the keys (by code point): those behind `after`, under `prefix`."""

@@ -5,7 +5,7 @@ one batch: alone a message is committed at once, under load many share a sync.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -13,7 +13,7 @@ from gateway.message import MessageId, Record
 from gateway.store.api import Commit, InboundMessage, StoreError, StoreUnavailableError, UnmatchedReceipt
 from gateway.store.cutting import Cut, Taken
 from gateway.store.files import Catalog
-from gateway.store.pending import ChunkQueue, Gathered, LateChanges
+from gateway.store.pending import ChunkQueue, Gathered, LateChanges, PendingEntries
 from gateway.store.settings import StoreSettings
 from gateway.store.writer import Batch, Report
 
@@ -49,6 +49,7 @@ class Batching:
         self._late = LateChanges(chunk_limit=chunk, limit=settings.pending_changes)
         self._kept: Gathered[UnmatchedReceipt] = Gathered()
         self._dropped: Gathered[UnmatchedReceipt] = Gathered()
+        self._entries = PendingEntries()
         self._late_timer: asyncio.TimerHandle | None = None
         self._late_is_due = False
         # The batch under way, or the call that will cut the next.
@@ -103,6 +104,13 @@ class Batching:
         self._wake()
         return commit
 
+    def put_entries(self, table: str, entries: Mapping[str, bytes | None]) -> Commit:
+        if len(self._entries) >= self._settings.pending_changes:
+            return failed_commit(_TOO_MANY_CHANGES)
+        commit = self._entries.add(table, entries)
+        self._wake()
+        return commit
+
     async def finish(self) -> None:
         """Write what was handed over; what fails now is not tried again."""
         self._is_closing = True
@@ -143,7 +151,7 @@ class Batching:
 
     def _has_work(self) -> bool:
         has_late_work = self._late_is_due and bool(self._late or self._dropped)
-        return bool(self._appended or self._changed or self._kept or has_late_work)
+        return bool(self._appended or self._changed or self._kept or self._entries or has_late_work)
 
     def _take(self) -> Taken:
         appended, changed = self._appended.take(), self._changed.take()
@@ -154,7 +162,7 @@ class Batching:
             if not self._changed and not self._late:
                 dropped = self._dropped.take()
             self._late_is_due = bool(self._late or self._dropped)
-        return Taken(appended, changed, self._kept.take(), dropped)
+        return Taken(appended, changed, self._kept.take(), dropped, self._entries.take())
 
     def _cut(self) -> None:
         """Hand everything that may be written now to the writer."""

@@ -9,9 +9,18 @@ from gateway.message import MessageId
 from gateway.store.api import UnmatchedReceipt
 from gateway.store.checkpoints import Checkpointer
 from gateway.store.database import Connection, naming, run_in_transaction
-from gateway.store.rows import decode_receipt
+from gateway.store.rows import EntryRows, decode_receipt
 
 _KEEP_RECEIPTS: Final = "INSERT OR IGNORE INTO receipt (body) SELECT value FROM json_each(CAST(? AS TEXT))"
+_REMOVE_ENTRIES: Final = """
+    DELETE FROM entry WHERE (space, key) IN
+        (SELECT value ->> 0, value ->> 1 FROM json_each(CAST(? AS TEXT)) WHERE value ->> 3 IS NULL)
+"""
+_ADD_ENTRIES: Final = """
+    INSERT OR REPLACE INTO entry
+        SELECT value ->> 0, value ->> 1, CAST(coalesce(substr(?2, value ->> 2, value ->> 3), '') AS BLOB)
+        FROM json_each(CAST(?1 AS TEXT)) WHERE value ->> 3 IS NOT NULL
+"""
 _DROP_RECEIPTS: Final = "DELETE FROM receipt WHERE body IN (SELECT value FROM json_each(CAST(? AS TEXT)))"
 
 
@@ -63,6 +72,17 @@ class Control:
     def add_stragglers(self, attempts: Iterable[tuple[str, str, int]]) -> None:
         """Note attempts (id given by the carrier, carrier, message) that no index will have."""
         self._write("INSERT OR IGNORE INTO straggler VALUES (?, ?, ?)", *attempts)
+
+    def put_entries(self, entries: EntryRows) -> None:
+        """Replace, add and remove entries, all of them or none."""
+
+        def write() -> None:
+            self._connection.execute(_REMOVE_ENTRIES, (entries.keys,))
+            self._connection.execute(_ADD_ENTRIES, (entries.keys, entries.values))
+
+        with self._checkpointer.gates.commits, naming(self._path):
+            run_in_transaction(self._connection, write)
+        self._checkpointer.written(self._path, entries.count)
 
     def close(self) -> None:
         self._checkpointer.retire(self._path, self._connection)

@@ -7,8 +7,8 @@ import msgspec
 from gateway.message import MessageId, Milliseconds, Record, time_of_id
 from gateway.store.api import Commit, InboundMessage, StoreError, UnmatchedReceipt
 from gateway.store.files import Catalog, DataFile, Layout, data_file
-from gateway.store.pending import Chunk, Gathered
-from gateway.store.rows import Lanes, encode_appended, encode_changed, encode_list, is_untouched
+from gateway.store.pending import Chunk, Gathered, PendingEntries
+from gateway.store.rows import Lanes, encode_appended, encode_changed, encode_entries, encode_list, is_untouched
 from gateway.store.settings import StoreSettings
 from gateway.store.writer import Batch, FileWrites, Report
 
@@ -20,15 +20,16 @@ class Taken(msgspec.Struct):
     changed: list[Chunk]
     kept: Gathered[UnmatchedReceipt]
     dropped: Gathered[UnmatchedReceipt]
+    entries: PendingEntries
 
     def commits(self) -> list[Commit]:
-        gathered = (self.kept.commit, self.dropped.commit)
+        gathered = (self.kept.commit, self.dropped.commit, self.entries.commit)
         return [chunk.commit for chunk in (*self.appended, *self.changed)] + [
             one for one in gathered if one is not None
         ]
 
     def __bool__(self) -> bool:
-        return bool(self.appended or self.changed or self.kept or self.dropped)
+        return bool(self.appended or self.changed or self.kept or self.dropped or self.entries)
 
 
 class _ForFile(msgspec.Struct):
@@ -70,6 +71,8 @@ class Cut(msgspec.Struct):
         if commit is self.taken.dropped.commit:
             errors += report.files.values()
             errors += [report.drops] if report.drops else []
+        if commit is self.taken.entries.commit:
+            errors += [report.entries] if report.entries else []
         return report.control or (errors[0] if errors else None)
 
 
@@ -114,6 +117,7 @@ class Cutter:
             new_lanes=self._new_lanes(),
             kept_receipts=encode_list(taken.kept.values) if taken.kept else b"",
             dropped_receipts=encode_list(taken.dropped.values) if taken.dropped else b"",
+            entries=encode_entries(taken.entries.values) if taken.entries else None,
             perhaps_closed=tuple(self._perhaps_closed(content, live)),
             indexed_through=indexed_through,
         )

@@ -6,7 +6,7 @@ what is committed and give copies, and a break-down fails what is handed over wh
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -53,6 +53,8 @@ class MemoryStore:
         self._new_receipts: list[UnmatchedReceipt] = []
         self._old_receipts: list[UnmatchedReceipt] = []
         self._new_inbound: list[InboundMessage] = []
+        self._entries: dict[tuple[str, str], bytes] = {}
+        self._new_entries: dict[tuple[str, str], bytes | None] = {}
 
     def break_down(self, why: str) -> None:
         """From now on no write succeeds."""
@@ -106,6 +108,10 @@ class MemoryStore:
         self._new_inbound.append(message)
         return self._next_commit()
 
+    def put_entries(self, table: str, entries: Mapping[str, bytes | None]) -> Commit:
+        self._new_entries |= {(table, key): value for key, value in entries.items()}
+        return self._next_commit()
+
     async def read(self, message_id: MessageId) -> Record | None:
         record = self._records.get(message_id)
         return None if record is None else copy_of(record)
@@ -156,6 +162,14 @@ class MemoryStore:
         newer = sorted((message for message in self._inbound if message.id > after), key=lambda message: message.id)
         return newer[:limit]
 
+    async def entries(self, table: str, *, after: str = "", prefix: str = "", limit: int) -> list[tuple[str, bytes]]:
+        found = [
+            (key, value)
+            for (space, key), value in self._entries.items()
+            if space == table and key > after and key.startswith(prefix)
+        ]
+        return sorted(found)[:limit]
+
     def _newest_first(self) -> Iterator[Record]:
         return reversed(self._records.values())
 
@@ -186,6 +200,9 @@ class MemoryStore:
         for receipt in self._old_receipts:
             self._receipts.pop(receipt, None)
         self._inbound += self._new_inbound
+        self._entries |= {key: value for key, value in self._new_entries.items() if value is not None}
+        for key in [key for key, value in self._new_entries.items() if value is None]:
+            self._entries.pop(key, None)
         ids = [*self._appended, *(message.id for message in self._new_inbound)]
         self._last_id = max(self._last_id, max(ids, default=self._last_id))
         times = [receipt.at for receipt in self._new_receipts] + [message.at for message in self._new_inbound]
@@ -207,3 +224,4 @@ class MemoryStore:
         self._new_receipts = []
         self._old_receipts = []
         self._new_inbound = []
+        self._new_entries = {}

@@ -1,8 +1,8 @@
 """What was handed over and is not yet cut into a batch. Belongs to the loop."""
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -10,6 +10,8 @@ from gateway.message import MessageId, Record
 from gateway.store.api import Commit, InboundMessage
 
 T = TypeVar("T")
+
+LONGEST_KEY: Final = 1_000  # characters, of an entry
 
 
 class Chunk(msgspec.Struct):
@@ -144,6 +146,36 @@ class LateChanges:
         if first_id not in self._queues:
             self._queues[first_id] = ChunkQueue(chunk_limit=self._chunk_limit, limit=self._limit)
         return self._queues[first_id]
+
+
+class PendingEntries:
+    """Entries that share one commit until they are taken: of two values for a key, the later one."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], bytes | None] = {}
+        self.commit: Commit | None = None
+
+    def __bool__(self) -> bool:
+        return self.commit is not None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def add(self, table: str, entries: Mapping[str, bytes | None]) -> Commit:
+        for key, value in entries.items():
+            assert len(key) <= LONGEST_KEY, f"a key of {table} is too long"
+            assert "\0" not in key, f"a key of {table} has a NUL"
+            self.values[table, key] = value
+        if self.commit is None:
+            self.commit = Commit()
+        return self.commit
+
+    def take(self) -> "PendingEntries":
+        """Everything so far."""
+        taken = PendingEntries()
+        taken.values, taken.commit = self.values, self.commit
+        self.values, self.commit = {}, None
+        return taken
 
 
 class Gathered(Generic[T]):

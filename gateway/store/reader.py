@@ -32,6 +32,10 @@ _OF_CARRIER: Final = "WHERE carrier_message_id IN (SELECT value FROM json_each(?
 _INDEXED_ATTEMPTS: Final = f"SELECT id FROM attempt {_OF_CARRIER}"  # noqa: S608
 _STRAGGLERS: Final = f"SELECT id FROM straggler {_OF_CARRIER}"  # noqa: S608
 
+_ENTRIES: Final = (
+    "SELECT key, value FROM entry WHERE space = ? AND key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+)
+
 
 class Reader:
     """Answers questions about data files. One thread uses it. Raises StoreError."""
@@ -124,6 +128,11 @@ class Reader:
         """The messages that `control.db` has under a carrier and one of its ids."""
         with self._gate, naming(control):
             return self._ids(control, _STRAGGLERS, carrier, carrier_message_ids)
+
+    def entries(self, control: Path, table: str, *, after: str, prefix: str, limit: int) -> list[tuple[str, bytes]]:
+        """Entries of `control.db` in the order of their keys."""
+        arguments = (table, after, prefix, f"{prefix}\U0010ffff", limit)
+        return [(key, value) for key, value in self.rows(control, _ENTRIES, arguments)]
 
     def _ids(self, path: Path, statement: str, carrier: str, carrier_message_ids: Sequence[str]) -> list[MessageId]:
         arguments = (encode_text(carrier_message_ids), encode_text([carrier]))

@@ -89,6 +89,24 @@ def encode_changed(records: Sequence[Record], lanes: Lanes) -> Rows:
     return Rows(len(rows), min(rows)[0], _ENCODER.encode(rows), texts)
 
 
+class EntryRows(msgspec.Struct, frozen=True):
+    """Entries for two statements: which are removed or replaced, and which are there afterwards."""
+
+    count: int
+    keys: bytes  # JSON: [space, key, place of the value from 1, its octets or null when there is none], …
+    values: bytes  # one after the other
+
+
+def encode_entries(entries: Mapping[tuple[str, str], bytes | None]) -> EntryRows:
+    """What `Control.put_entries` takes."""
+    rows: list[tuple[str, str, int, int | None]] = []
+    place = 1
+    for (space, key), value in entries.items():
+        rows.append((space, key, place, None if value is None else len(value)))
+        place += len(value or b"")
+    return EntryRows(len(rows), _ENCODER.encode(rows), b"".join(value for value in entries.values() if value))
+
+
 def encode_list(values: Sequence[object]) -> bytes:
     """Any values as one JSON array."""
     return _ENCODER.encode(values)

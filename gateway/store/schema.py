@@ -84,4 +84,14 @@ STEPS: Final[tuple[Step, ...]] = (
             *_FAILED_COMMITS,
         ),
     ),
+    Step(
+        control=(
+            # What is small and no message: each owner has a name of its own in `space`.
+            """
+            CREATE TABLE entry (
+                space TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (space, key)
+            ) WITHOUT ROWID
+            """,
+        ),
+    ),
 )

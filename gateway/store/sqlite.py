@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -145,6 +145,10 @@ class SqliteStore:
         self._check_order(message.id, message.id)
         return self._batching.append_inbound(message)
 
+    def put_entries(self, table: str, entries: Mapping[str, bytes | None]) -> Commit:
+        assert self._is_open, "the store is closed"
+        return self._batching.put_entries(table, entries)
+
     def _check_order(self, first: MessageId, last: MessageId) -> None:
         """Files and cursors rely on it."""
         assert self._last_handed_over < first <= last, f"id {first} follows {self._last_handed_over}"
@@ -221,6 +225,10 @@ class SqliteStore:
 
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         return await self._ask(self._reader.inbound, self._catalog.from_id(after), after=after, limit=limit)
+
+    async def entries(self, table: str, *, after: str = "", prefix: str = "", limit: int) -> list[tuple[str, bytes]]:
+        control = self._layout.control
+        return await self._ask(self._reader.entries, control, table, after=after, prefix=prefix, limit=limit)
 
     # What the parts ask of each other.
 

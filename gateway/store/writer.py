@@ -15,7 +15,7 @@ from gateway.store.checkpoints import Checkpointer
 from gateway.store.control import Control
 from gateway.store.database import Connection, naming, open_for_writing, run_in_transaction, sync
 from gateway.store.files import DataFile
-from gateway.store.rows import Rows
+from gateway.store.rows import EntryRows, Rows
 
 INSERT_MESSAGES: Final = """
     INSERT INTO message (id, lane, expires_at, body)
@@ -76,6 +76,7 @@ class Batch(msgspec.Struct, frozen=True):
     new_lanes: tuple[tuple[int, str], ...] = ()
     kept_receipts: bytes = b""
     dropped_receipts: bytes = b""
+    entries: EntryRows | None = None
     perhaps_closed: tuple[DataFile, ...] = ()  # files that may have no open message left after this
     indexed_through: MessageId = MessageId(0)  # up to here, new attempts must be noted: no index will have them
 
@@ -85,6 +86,7 @@ class Report(msgspec.Struct):
 
     control: StoreError | None = None  # lanes, receipts and the new file; then nothing else was tried either
     drops: StoreError | None = None
+    entries: StoreError | None = None
     files: dict[MessageId, StoreError] = msgspec.field(default_factory=dict)  # by the first id of the file
     created: DataFile | None = None
     closed: tuple[MessageId, ...] = ()
@@ -121,6 +123,11 @@ class Writer:
                 self._control.drop_receipts(batch.dropped_receipts)
         except StoreError as error:
             report.drops = error
+        try:
+            if batch.entries is not None:
+                self._control.put_entries(batch.entries)
+        except StoreError as error:
+            report.entries = error
         report.closed = tuple(self._closed(batch.perhaps_closed))
         return report
 

@@ -476,3 +476,36 @@ def test_a_stored_message_can_be_read_when_fields_have_been_added_at_its_end(sam
     message = samples.record().message
     longer = [*msgspec.to_builtins(message), "a field of a later version"]
     assert msgspec.convert(longer, Message) == message
+
+
+# Entries.
+
+
+async def test_entries_are_replaced_and_removed_by_key_and_listed_in_order(store):
+    await store.put_entries("opt-outs", {"b": b"2", "a": b"1", "ab": b"\x00\xff", "c": b""})
+    await store.put_entries("cursors", {"a": b"other"})
+    await store.put_entries("opt-outs", {"b": None, "a": b"new", "never there": None})
+
+    assert await store.entries("opt-outs", limit=9) == [("a", b"new"), ("ab", b"\x00\xff"), ("c", b"")]
+    assert await store.entries("cursors", limit=9) == [("a", b"other")]
+    assert await store.entries("nothing", limit=9) == []
+
+
+async def test_a_page_of_entries_begins_behind_a_key_and_stays_under_a_prefix(store):
+    await store.put_entries("t", dict.fromkeys(("a", "p", "p1", "p2", "p😀", "q", "物"), b""))
+
+    assert [key for key, _ in await store.entries("t", prefix="p", limit=9)] == ["p", "p1", "p2", "p\U0001f600"]
+    assert [key for key, _ in await store.entries("t", prefix="p", after="p1", limit=1)] == ["p2"]
+    assert [key for key, _ in await store.entries("t", after="p2", limit=9)] == ["p\U0001f600", "q", "物"]
+
+
+async def test_of_two_values_for_a_key_in_one_commit_the_later_wins(store):
+    store.put_entries("t", {"kept": None, "gone": b"1"})
+    await store.put_entries("t", {"kept": b"2", "gone": None})
+    assert await store.entries("t", limit=9) == [("kept", b"2")]
+
+
+async def test_entries_outlive_a_restart(shelf):
+    await shelf.store.put_entries("t", {"物业": "值".encode()})
+    await shelf.reopen()
+    assert await shelf.store.entries("t", limit=9) == [("物业", "值".encode())]
