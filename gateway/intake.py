@@ -12,8 +12,10 @@ from functools import partial
 from typing import Final
 
 import msgspec
+import structlog
 
 from gateway.account import Account
+from gateway.log_values import places_of
 from gateway.message import (
     Category,
     IdSource,
@@ -41,7 +43,18 @@ _DEFAULT_PRIORITY: Final[Mapping[Category, Priority]] = {
     Category.NOTIFICATION: Priority.NORMAL,
     Category.MARKETING: Priority.LOW,
 }
-_UNAVAILABLE: Final = Refusal(Reason.STORE_UNAVAILABLE, "The message could not be written to disk; send it again.")
+_UNAVAILABLE: Final = Refusal(
+    Reason.STORE_UNAVAILABLE,
+    "The message could not be written to disk; send it again.",
+    chinese="消息无法写入磁盘，请重新发送。",
+)
+_BROKEN_RULE: Final = Refusal(
+    Reason.INTERNAL,
+    "A rule of the gateway failed, so the message was not accepted.",
+    chinese="网关的一条规则执行出错，消息未被受理。",
+)
+
+log = structlog.get_logger(__name__)
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -145,19 +158,30 @@ class Intake:
             earlier = self._refs.get(account.name, draft.client_ref, now=now)
             if earlier is not None:
                 return _Repeat(draft, earlier)
-        candidate = Candidate(draft, account, draft.text)
+        try:
+            decided = self._apply_rules(Candidate(draft, account, draft.text), now)
+        except Exception as error:  # noqa: BLE001 a rule that fails refuses its own message, and lets none through
+            log.error("a rule failed", error=type(error).__name__, places=places_of(error))
+            return _BROKEN_RULE
+        if isinstance(decided, Refusal):
+            return decided
+        record = decided
+        if draft.client_ref:
+            self._refs.add(account.name, draft.client_ref, record.id, now=now)
+        return Accepted(record)
+
+    def _apply_rules(self, candidate: Candidate, now: Milliseconds) -> Record | Refusal:
+        """Policy, then the route, then the charge, which only a message that goes at once has to bear yet."""
         refusal = self._pipeline.decide(candidate, now=now / 1000)
         if refusal is not None:
             return refusal
         carriers = self._router.rank(candidate)
         if not carriers:
-            detail = f"No configured carrier reaches network {candidate.network} for this message."
-            return Refusal(Reason.UNROUTABLE, detail, {"network": str(candidate.network)})
-        self._pipeline.commit(candidate, now=now / 1000)
+            return unroutable(candidate)
         record = self._new_record(candidate, carriers, now)
-        if draft.client_ref:
-            self._refs.add(account.name, draft.client_ref, record.id, now=now)
-        return Accepted(record)
+        if record.status is Status.QUEUED:
+            self._pipeline.commit(candidate, now=now / 1000)
+        return record
 
     def _new_record(self, candidate: Candidate, carriers: tuple[str, ...], now: Milliseconds) -> Record:
         draft = candidate.draft
@@ -185,7 +209,8 @@ class Intake:
             expires_at=(send_at or now) + valid_for * 1000,
             carriers=carriers,
         )
-        status = Status.QUEUED if send_at is None else Status.SCHEDULED
+        waits = send_at is not None or (candidate.opens_at or 0) > now
+        status = Status.HELD if candidate.hold else Status.SCHEDULED if waits else Status.QUEUED
         first = carriers[0]
         if not self._is_up(first):
             first = next(filter(self._is_up, carriers), first)
@@ -202,10 +227,13 @@ class Intake:
     def _committed(self, records: list[Record], commit: Commit) -> None:
         failed = commit.cancelled() or commit.exception() is not None
         for record in records:
-            if record.message.client_ref:
+            message = record.message
+            if message.client_ref:
                 del self._uncommitted[record.id]
                 if failed:
-                    self._refs.discard(record.message.account, record.message.client_ref)
+                    self._refs.discard(message.account, message.client_ref)
+            if failed and record.status is Status.QUEUED:
+                self._pipeline.take_back(message, charged_at=message.accepted_at, now=self._clock() / 1000)
         if not failed:
             self._on_accepted(records)
 
@@ -225,8 +253,12 @@ class Intake:
             record = stored
         if self._same(account, repeat.draft, record.message):
             return Accepted(record, duplicate=True)
-        detail = "This client_ref was used in the last 24 hours for a message with other content."
-        return Refusal(Reason.CLIENT_REF_CONFLICT, detail, {"id": str(record.id)})
+        return Refusal(
+            Reason.CLIENT_REF_CONFLICT,
+            "This client_ref was used in the last 24 hours for a message with other content.",
+            {"id": str(record.id)},
+            chinese="该 client_ref 在过去 24 小时内已用于内容不同的消息。",
+        )
 
     def _same(self, account: Account, draft: Draft, message: Message) -> bool:
         """Whether a draft asks for exactly the message that was accepted. Spelling of the number does not matter."""
@@ -249,6 +281,16 @@ class Intake:
             and message.expires_at - base == 1000 * (draft.valid_for_seconds or self._valid_for_seconds[draft.category])
             and message.priority is (draft.priority or _DEFAULT_PRIORITY[draft.category])
         )
+
+
+def unroutable(candidate: Candidate) -> Refusal:
+    """No configured carrier takes it."""
+    return Refusal(
+        Reason.UNROUTABLE,
+        f"No configured carrier reaches network {candidate.network} for this message.",
+        {"network": str(candidate.network)},
+        chinese=f"没有配置可到达网络 {candidate.network} 的运营商通道。",
+    )
 
 
 def _milliseconds(moment: datetime | None) -> Milliseconds | None:

@@ -87,6 +87,12 @@ def safe_traceback(error: BaseException) -> str:
     return "; after ".join(described)
 
 
+def places_of(error: BaseException) -> str:
+    """Where an error was raised, innermost place first; not its own words, which may quote a number or a text."""
+    frames = reversed(traceback.extract_tb(error.__traceback__)[-TRACEBACK_FRAMES:])
+    return " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+
+
 def _masked(found: re.Match[str]) -> str:
     digits = "".join(str(int(character)) for character in found[0] if character.isdecimal())
     return mask(f"+{digits}" if found[0][0] in "+＋" else digits)
@@ -108,6 +114,5 @@ def _with_causes(error: BaseException) -> Iterable[BaseException]:
 
 
 def _described(error: BaseException) -> str:
-    frames = reversed(traceback.extract_tb(error.__traceback__)[-TRACEBACK_FRAMES:])
-    places = " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+    places = places_of(error)
     return f"{safe_text(f'{type(error).__name__}: {error}')}{f' at {places}' if places else ''}"

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+MAINLAND_PREFIX: Final = "+86"  # of every number of mainland China, and of no other
 MAX_SPELLING_LENGTH: Final = 64  # a number with all its spaces, signs and prefixes is shorter
 
 
@@ -57,6 +58,17 @@ class NumberFault(StrEnum):
     NOT_MOBILE = "it is no mobile number of mainland China, which has 11 digits and begins with 13 to 19"
     NO_COUNTRY_CODE = "it is no mobile number of mainland China, and others need + or 00 and a country code"
     NOT_E164 = "with its country code a number has 7 to 15 digits, and the first is not 0"
+
+
+CHINESE_FAULTS: Final[Mapping[NumberFault, str]] = {
+    NumberFault.EMPTY: "号码为空",
+    NumberFault.OVERLONG: f"长度超过 {MAX_SPELLING_LENGTH} 个字符",
+    NumberFault.CHARACTERS: "含有数字、空格、+、- 和 () 以外的字符",
+    NumberFault.IOT: "13 位物联网号码（140、141、144）无法接收短信",
+    NumberFault.NOT_MOBILE: "不是中国大陆手机号码（11 位，以 13 至 19 开头）",
+    NumberFault.NO_COUNTRY_CODE: "不是中国大陆手机号码；其他号码需以 + 或 00 加国家代码开头",
+    NumberFault.NOT_E164: "含国家代码的号码应为 7 至 15 位数字，且首位不为 0",
+}
 
 
 class InvalidNumber(ValueError):  # noqa: N818

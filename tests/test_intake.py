@@ -10,7 +10,17 @@ import pytest
 
 from gateway.account import Account
 from gateway.intake import SLICE, Accepted, Decision, Intake, Misuse, check_rights
-from gateway.message import Category, IdSource, MessageId, Priority, Record, Status, lane_name
+from gateway.message import (
+    Category,
+    IdSource,
+    Message,
+    MessageId,
+    Milliseconds,
+    Priority,
+    Record,
+    Status,
+    lane_name,
+)
 from gateway.numbers import Network
 from gateway.policy.candidate import Candidate
 from gateway.policy.content import ContentStage
@@ -44,6 +54,29 @@ class Counting:
     def commit(self, candidate: Candidate, *, now: float) -> None:
         self.charged.append(candidate.to)
 
+    def take_back(self, message: Message, *, charged_at: Milliseconds, now: float) -> None:
+        assert charged_at == message.accepted_at
+        self.charged.remove(message.to)
+
+
+class Says:
+    """A stage that says of every message what it is told to say."""
+
+    name = "says"
+
+    def __init__(self) -> None:
+        self.hold = ""
+        self.opens_at: Milliseconds | None = None
+        self.fails_at = 0
+        self._decided = 0
+
+    def decide(self, candidate: Candidate, *, now: float) -> Refusal | None:
+        self._decided += 1
+        if self._decided == self.fails_at:
+            raise LookupError("a bug")
+        candidate.hold, candidate.opens_at = self.hold, self.opens_at
+        return None
+
 
 class Rig:
     """An intake, and everything around it."""
@@ -54,10 +87,13 @@ class Rig:
         self.accepted: list[Record] = []
         self.refused: list[tuple[str, Category, Reason]] = []
         self.counting = Counting()
+        self.pipeline_says = Says()
         self.refs = ClientRefs(ClientRefSettings())
         self.down: set[str] = set()
         settings: dict[str, Any] = {
-            "pipeline": Pipeline([NumberStage(PLAN), SignatureStage(), ContentStage()], counting=[self.counting]),
+            "pipeline": Pipeline(
+                [NumberStage(PLAN), SignatureStage(), ContentStage()], [self.pipeline_says], [self.counting]
+            ),
             "router": Router(CARRIERS, []),
             "store": store,
             "ids": IdSource(node=3, last=MessageId(0)),
@@ -245,6 +281,28 @@ async def test_of_a_request_that_is_written_in_part_only_that_part_is_accepted(r
     assert [type(decision) for decision in decisions[:SLICE]] == [Accepted] * SLICE
     assert len(rig.accepted) == SLICE
     assert len(rig.refs) == SLICE
+    assert len(rig.counting.charged) == SLICE  # what is not on disk was not charged
+
+
+async def test_what_waits_is_not_charged_before_it_goes(rig: Rig):
+    await rig.record(send_at=datetime.fromtimestamp(NOW / 1000 + 60, UTC))
+    rig.pipeline_says.hold = "category"
+    held = await rig.record()
+    rig.pipeline_says.hold, rig.pipeline_says.opens_at = "", NOW + 60_000
+    waiting = await rig.record()
+
+    assert (held.status, waiting.status) == (Status.HELD, Status.SCHEDULED)
+    assert rig.counting.charged == []
+
+
+async def test_a_rule_that_fails_refuses_its_message_and_no_other(rig: Rig, caplog):
+    rig.pipeline_says.fails_at = 2
+    first, second, third = await rig.submit(a_draft(), a_draft(), a_draft())
+
+    assert reason(second) is Reason.INTERNAL
+    assert isinstance(first, Accepted)
+    assert isinstance(third, Accepted)
+    assert len(rig.counting.charged) == 2
 
 
 # --- again ------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.delivery.settings import CarrierSettings, NumberFormat
 from gateway.message import Message, Milliseconds
+from gateway.numbers import MAINLAND_PREFIX
 from gateway.smpp import SubmitSm, Tlv, TlvTag
 from gateway.text import Segments, cut
 
@@ -19,8 +20,6 @@ _NPI_UNKNOWN: Final = 0
 _NPI_ISDN: Final = 1
 _FINAL_RECEIPT_WANTED: Final = 1  # SMPP 3.4, section 5.2.17
 _LONGEST_VALIDITY_SECONDS: Final = 99 * 86_400
-
-MAINLAND_PREFIX: Final = "+86"
 
 
 def segments(message: Message) -> Segments:

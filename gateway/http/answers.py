@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.http.problems import refusal_detail
 from gateway.intake import Accepted, Decision
 from gateway.message import Attempt, Category, Message, Milliseconds, Record
 from gateway.policy.verdict import Refusal
@@ -88,11 +89,11 @@ class ListView(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
-def decision_view(decision: Decision) -> AcceptedView | RefusedView:
+def decision_view(decision: Decision, *, chinese: bool) -> AcceptedView | RefusedView:
     """What became of one message of an array."""
     if isinstance(decision, Accepted):
         return accepted_view(decision)
-    return RefusedView(refusal_error(decision))
+    return RefusedView(refusal_error(decision, chinese=chinese))
 
 
 def accepted_view(accepted: Accepted) -> AcceptedView:
@@ -109,9 +110,9 @@ def accepted_view(accepted: Accepted) -> AcceptedView:
     )
 
 
-def refusal_error(refusal: Refusal) -> dict[str, Any]:
+def refusal_error(refusal: Refusal, *, chinese: bool) -> dict[str, Any]:
     """The `error` of a refused message: the code, a sentence, and whatever data helps."""
-    return {**refusal.data, "code": refusal.reason, "detail": refusal.detail}
+    return {**refusal.data, "code": refusal.reason, "detail": refusal_detail(refusal, chinese=chinese)}
 
 
 def message_view(record: Record, *, mask_codes: bool) -> MessageView:

@@ -18,6 +18,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     body_format: Format = Format.JSON
     answer_format: Format = Format.JSON
     idempotency_key: str | None = None
+    chinese: bool = False  # whether sentences for people are wanted in Chinese, not in English
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -47,7 +47,10 @@ STATUS: Final[Mapping[Code, int]] = {
     Code.STOPPING: 503,
 }
 _TRY_AGAIN: Final = frozenset({Code.QUEUE_FULL, Code.STORE_UNAVAILABLE, Code.STOPPING})
-_REFUSAL_STATUS: Final[Mapping[Reason, int]] = {Reason.CLIENT_REF_CONFLICT: 409}  # of one refused message; others 422
+_REFUSAL_STATUS: Final[Mapping[Reason, int]] = {  # of one refused message; others 422
+    Reason.CLIENT_REF_CONFLICT: 409,
+    Reason.INTERNAL: 500,
+}
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,9 +112,15 @@ def refusal_status(refusal: Refusal) -> int:
     return _REFUSAL_STATUS.get(refusal.reason, 422)
 
 
-def refusal_document(refusal: Refusal) -> dict[str, object]:
+def refusal_document(refusal: Refusal, *, chinese: bool) -> dict[str, object]:
     """A problem document about one refused message: the refusal's data beside the usual members."""
-    return {**refusal.data, **_members(refusal.reason, refusal_status(refusal), refusal.detail)}
+    detail = refusal_detail(refusal, chinese=chinese)
+    return {**refusal.data, **_members(refusal.reason, refusal_status(refusal), detail)}
+
+
+def refusal_detail(refusal: Refusal, *, chinese: bool) -> str:
+    """Its sentence for people, in the language asked for."""
+    return refusal.chinese if chinese and refusal.chinese else refusal.detail
 
 
 def _members(code: StrEnum, status: int, detail: str) -> dict[str, object]:

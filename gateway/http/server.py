@@ -7,7 +7,6 @@ There is no access log: requests are counted, not written down, and a query may 
 import logging
 import secrets
 import time
-import traceback
 from collections.abc import Callable
 from itertools import count
 from typing import Final
@@ -18,6 +17,7 @@ from gateway.account import Account, Scope
 from gateway.http.calls import Answer, Call, problem_answer
 from gateway.http.formats import Format, answer_format, body_format
 from gateway.http.keys import Keys
+from gateway.http.languages import wants_chinese
 from gateway.http.messages import Messages
 from gateway.http.operations import Metrics, Operations
 from gateway.http.problems import Code, Fault, Problem, invalid
@@ -28,6 +28,7 @@ from gateway.http.settings import HttpSettings
 from gateway.http.status import StatusPages
 from gateway.http.submit import Submit
 from gateway.intake import Intake
+from gateway.log_values import places_of
 from gateway.message import Milliseconds
 from gateway.store.api import Store
 
@@ -150,6 +151,7 @@ class HttpServer:
             body_format=form,
             answer_format=answer_format(accept, form),
             idempotency_key=headers.get("Idempotency-Key"),
+            chinese=wants_chinese(headers.get("Accept-Language")),
         )
 
     def _problem_answer(self, problem: Problem, form: Format) -> Answer:
@@ -196,7 +198,4 @@ def _respond(answer: Answer, request_id: str) -> web.Response:
 
 def _log_bug(request_id: str, label: str, error: Exception) -> None:
     """What went wrong and where; not the error's own words, which may quote a number or a text."""
-    places = " < ".join(
-        f"{f.filename}:{f.lineno} {f.name}" for f in reversed(traceback.extract_tb(error.__traceback__))
-    )
-    _logger.error("request %s (%s) failed: %s at %s", request_id, label, type(error).__name__, places)
+    _logger.error("request %s (%s) failed: %s at %s", request_id, label, type(error).__name__, places_of(error))

@@ -74,7 +74,9 @@ def _answer_one(call: Call, decision: Decision) -> Answer:
         return answer(call, accepted_view(decision), 200 if decision.duplicate else 202)
     if decision.reason is Reason.STORE_UNAVAILABLE:
         raise Problem(Code.STORE_UNAVAILABLE, _UNAVAILABLE)
-    return problem_answer(call.answer_format, refusal_document(decision), refusal_status(decision), {})
+    return problem_answer(
+        call.answer_format, refusal_document(decision, chinese=call.chinese), refusal_status(decision), {}
+    )
 
 
 async def _answer_array(call: Call, submission: Submission, decisions: Sequence[Decision]) -> Answer:
@@ -86,7 +88,7 @@ async def _answer_array(call: Call, submission: Submission, decisions: Sequence[
     for start in range(0, len(decisions), _SLICE):
         if start:
             await asyncio.sleep(0)
-        results += [decision_view(decision) for decision in decisions[start : start + _SLICE]]
+        results += [decision_view(decision, chinese=call.chinese) for decision in decisions[start : start + _SLICE]]
     if submission.places is not None:
         results = _spread(results, submission.places)
     refused = sum(type(result) is RefusedView for result in results)

@@ -5,8 +5,8 @@ from datetime import datetime
 import msgspec
 
 from gateway.account import Account
-from gateway.message import Category, Priority
-from gateway.numbers import Network, Number
+from gateway.message import Category, Message, Milliseconds, Priority
+from gateway.numbers import MAINLAND_PREFIX, Kind, Network, Number
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,10 +34,39 @@ class Candidate(msgspec.Struct):
     signature: str = ""
     number: Number | None = None
     network: Network = Network.UNKNOWN
+    kind: Kind = Kind.MOBILE
     parts: int = 1
+    hold: str = ""  # why a reviewer must see it first: "words", "category"; empty: nobody must
+    opens_at: Milliseconds | None = None  # when its sending window opens; None: it may go now
+    tags: tuple[str, ...] = ()  # what was noticed and only counted
 
     @property
     def to(self) -> str:
         """E.164. Only after the number stage has accepted."""
         assert self.number is not None
         return self.number.e164
+
+
+def candidate_of(message: Message, account: Account) -> Candidate:
+    """A message that waited, as the rules see it once more: it is understood already."""
+    draft = Draft(
+        to=message.to,
+        text=message.text,
+        category=message.category,
+        urgent=message.urgent,
+        signature=message.signature or None,
+        sender=message.sender,
+        client_ref=message.client_ref,
+        batch=message.batch,
+        priority=message.priority,
+    )
+    number = Number(message.to, mainland=message.to.startswith(MAINLAND_PREFIX))
+    return Candidate(
+        draft,
+        account,
+        message.text,
+        message.signature,
+        number,
+        Network(message.network),
+        parts=message.parts,
+    )

@@ -25,15 +25,24 @@ class ContentStage:
         text = candidate.text
         unsendable = _UNSENDABLE.search(candidate.draft.text)
         if unsendable is not None:
-            detail = f"The text has a character that cannot be sent (U+{ord(unsendable.group()):04X})."
-            return Refusal(Reason.INVALID_TEXT, detail, {"position": unsendable.start()})
+            code = f"U+{ord(unsendable.group()):04X}"
+            return Refusal(
+                Reason.INVALID_TEXT,
+                f"The text has a character that cannot be sent ({code}).",
+                {"position": unsendable.start()},
+                chinese=f"正文含有无法发送的字符（{code}）。",
+            )
         body = split_signature(text)[1] if candidate.signature else text
         if not body.strip():
-            return Refusal(Reason.INVALID_TEXT, "The text is empty.")
+            return Refusal(Reason.INVALID_TEXT, "The text is empty.", chinese="正文为空。")
         assert candidate.number is not None
         limit = MAINLAND_MAXIMUM_CHARACTERS if candidate.number.mainland else MAXIMUM_CHARACTERS
         if len(text) > limit:
-            detail = f"The text has {len(text)} characters with its signature; at most {limit} are sent."
-            return Refusal(Reason.TOO_LONG, detail, {"limit": limit, "length": len(text)})
+            return Refusal(
+                Reason.TOO_LONG,
+                f"The text has {len(text)} characters with its signature; at most {limit} are sent.",
+                {"limit": limit, "length": len(text)},
+                chinese=f"正文连同签名共 {len(text)} 个字符，最多可发送 {limit} 个。",
+            )
         candidate.parts = count_parts(text)
         return None

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.numbers import InvalidNumber, Kind, NumberPlan, normalise
+from gateway.numbers import CHINESE_FAULTS, InvalidNumber, Kind, NumberPlan, normalise
 from gateway.policy.candidate import Candidate
 from gateway.policy.verdict import Reason, Refusal
 
@@ -23,11 +23,20 @@ class NumberStage:
         try:
             number = normalise(candidate.draft.to)
         except InvalidNumber as invalid:
-            return Refusal(Reason.INVALID_NUMBER, f"This number cannot be used: {invalid.reason}")
+            return Refusal(
+                Reason.INVALID_NUMBER,
+                f"This number cannot be used: {invalid.reason}",
+                chinese=f"该号码无法使用：{CHINESE_FAULTS[invalid.reason]}。",
+            )
         entry = self._plan.lookup(number)
         if entry.kind in self._refused_kinds:
-            detail = f"Numbers of the kind {entry.kind} are not reached by short messages."
-            return Refusal(Reason.INVALID_NUMBER, detail, {"kind": str(entry.kind)})
+            return Refusal(
+                Reason.INVALID_NUMBER,
+                f"Numbers of the kind {entry.kind} are not reached by short messages.",
+                {"kind": str(entry.kind)},
+                chinese=f"{entry.kind} 类号码无法接收短信。",
+            )
         candidate.number = number
         candidate.network = entry.network
+        candidate.kind = entry.kind
         return None

@@ -1,8 +1,12 @@
 """The stages in order, run over one message: the first refusal ends it, and nothing is counted unless all accept."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
+from gateway.message import Message, Milliseconds
 from gateway.policy.candidate import Candidate
 from gateway.policy.verdict import Refusal
 
@@ -23,6 +27,27 @@ class CountingStage(Stage, Protocol):
 
     def commit(self, candidate: Candidate, *, now: float) -> None:
         """Charge the message. Called in the step in which everything has agreed, before the first await."""
+
+    def take_back(self, message: Message, *, charged_at: Milliseconds, now: float) -> None:
+        """Undo the charge that was made at that time: the message is not on disk, or nothing of it will leave."""
+
+
+class Outcome(StrEnum):
+    """What a stage made of a message."""
+
+    ACCEPT = "accept"
+    HOLD = "hold"  # a reviewer must see it
+    WAIT = "wait"  # its sending window is not open
+    REFUSE = "refuse"
+    NOT_RUN = "not_run"  # it needs what an earlier stage could not find out
+
+
+class StageVerdict(msgspec.Struct, frozen=True):
+    """One line of an explanation."""
+
+    stage: str
+    outcome: Outcome
+    refusal: Refusal | None = None
 
 
 class Pipeline:
@@ -55,3 +80,31 @@ class Pipeline:
         """Charge a message that everything has agreed to."""
         for stage in self._counting:
             stage.commit(candidate, now=now)
+
+    def take_back(self, message: Message, *, charged_at: Milliseconds, now: float) -> None:
+        """Undo the charges of a message that was charged at that time."""
+        for stage in self._counting:
+            stage.take_back(message, charged_at=charged_at, now=now)
+
+    def explain(self, candidate: Candidate, *, now: float) -> list[StageVerdict]:
+        """What every stage says. One that refuses does not stop those that do not need what it would have found out."""
+        verdicts: list[StageVerdict] = []
+        understood = True
+        for place, stage in enumerate(self._deciding):
+            if not understood:
+                verdicts.append(StageVerdict(stage.name, Outcome.NOT_RUN))
+                continue
+            before = (candidate.hold, candidate.opens_at)
+            refusal = stage.decide(candidate, now=now)
+            verdicts.append(StageVerdict(stage.name, _outcome(candidate, before, refusal), refusal))
+            understood = refusal is None or place >= len(self._understanding)
+        return verdicts
+
+
+def _outcome(candidate: Candidate, before: tuple[str, Milliseconds | None], refusal: Refusal | None) -> Outcome:
+    hold, opens_at = before
+    if refusal is not None:
+        return Outcome.REFUSE
+    if candidate.hold != hold:
+        return Outcome.HOLD
+    return Outcome.WAIT if candidate.opens_at != opens_at else Outcome.ACCEPT

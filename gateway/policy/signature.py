@@ -14,6 +14,9 @@ OPENING: Final = "【"
 CLOSING: Final = "】"
 MINIMUM_CHARACTERS: Final = 2
 MAXIMUM_CHARACTERS: Final = 16
+_CHINESE_FORM: Final = (
+    f"签名应为 {MINIMUM_CHARACTERS} 至 {MAXIMUM_CHARACTERS} 个字符，只含文字、字母和数字，且不能全为数字。"
+)
 
 
 def split_signature(text: str) -> tuple[str | None, str]:
@@ -58,18 +61,29 @@ class SignatureStage:
         if signature is None:
             if not mainland:
                 return None
-            detail = "The text has no 【signature】, the field is absent, and the account has not exactly one."
-            return Refusal(Reason.SIGNATURE_MISSING, detail)
+            return Refusal(
+                Reason.SIGNATURE_MISSING,
+                "The text has no 【signature】, the field is absent, and the account has not exactly one.",
+                chinese="正文没有【签名】，也未提供 signature 字段，且账户登记的签名不是恰好一个。",
+            )
         fault = signature_fault(signature)
         if fault is not None:
-            return Refusal(Reason.SIGNATURE_INVALID, fault)
+            return Refusal(Reason.SIGNATURE_INVALID, fault, chinese=_CHINESE_FORM)
         if mainland and (OPENING in rest or CLOSING in rest):
             positions = [n for n, c in enumerate(draft.text) if c in "【】" and n >= len(draft.text) - len(rest)]
-            detail = "【 and 】 stand around the one signature at the front, and nowhere else."
-            return Refusal(Reason.SIGNATURE_INVALID, detail, {"positions": positions})
+            return Refusal(
+                Reason.SIGNATURE_INVALID,
+                "【 and 】 stand around the one signature at the front, and nowhere else.",
+                {"positions": positions},
+                chinese="【】只能用于最前面的唯一签名，正文其他位置不得出现。",
+            )
         if account.signatures is not None and signature not in account.signatures:
-            detail = f"The signature {signature} is not registered for this account."
-            return Refusal(Reason.SIGNATURE_NOT_REGISTERED, detail, {"signature": signature})
+            return Refusal(
+                Reason.SIGNATURE_NOT_REGISTERED,
+                f"The signature {signature} is not registered for this account.",
+                {"signature": signature},
+                chinese=f"签名 {signature} 未在该账户登记。",
+            )
         candidate.signature = signature
         candidate.text = f"{OPENING}{signature}{CLOSING}{rest}"
         return None

@@ -27,12 +27,15 @@ def test_a_client_is_told_to_come_back_where_that_may_help(code: Code) -> None:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_a_refusal_is_unprocessable_but_for_a_conflict(reason: Reason) -> None:
-    assert refusal_status(Refusal(reason, "")) == (409 if reason is Reason.CLIENT_REF_CONFLICT else 422)
+def test_a_refusal_is_unprocessable_but_for_a_conflict_and_a_fault_of_ours(reason: Reason) -> None:
+    status = {Reason.CLIENT_REF_CONFLICT: 409, Reason.INTERNAL: 500}.get(reason, 422)
+    assert refusal_status(Refusal(reason, "")) == status
 
 
 def test_the_data_of_a_refusal_stands_beside_the_usual_members_and_never_in_their_place() -> None:
-    document = refusal_document(Refusal(Reason.TOO_LONG, "Too long.", {"limit": 500, "status": 1, "code": "x"}))
+    document = refusal_document(
+        Refusal(Reason.TOO_LONG, "Too long.", {"limit": 500, "status": 1, "code": "x"}), chinese=False
+    )
 
     assert document == {
         "limit": 500,
@@ -42,3 +45,10 @@ def test_the_data_of_a_refusal_stands_beside_the_usual_members_and_never_in_thei
         "code": "too_long",
         "detail": "Too long.",
     }
+
+
+def test_a_refusal_is_told_in_chinese_when_asked_for_and_there() -> None:
+    refusal = Refusal(Reason.TOO_LONG, "Too long.", chinese="正文过长。")
+
+    assert refusal_document(refusal, chinese=True)["detail"] == "正文过长。"
+    assert refusal_document(Refusal(Reason.TOO_LONG, "Too long."), chinese=True)["detail"] == "Too long."

@@ -1,9 +1,10 @@
 """The stages in order: the first refusal ends it, and only what everything agreed to is counted."""
 
-from gateway.policy.candidate import Candidate
+from gateway.message import Message, MessageId
+from gateway.policy.candidate import Candidate, candidate_of
 from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
-from gateway.policy.pipeline import Pipeline
+from gateway.policy.pipeline import Outcome, Pipeline
 from gateway.policy.signature import SignatureStage
 from gateway.policy.verdict import Reason, Refusal
 from tests.policy.samples import DEMO, PLAN, SIGNED, TEXT, a_draft
@@ -23,6 +24,9 @@ class Recorder:
 
     def commit(self, candidate: Candidate, *, now: float) -> None:
         self._log.append(f"{self.name} commits at {now:g}")
+
+    def take_back(self, message: Message, *, charged_at: int, now: float) -> None:
+        self._log.append(f"{self.name} takes back what was charged at {charged_at}")
 
 
 def a_candidate(**fields) -> Candidate:
@@ -70,3 +74,71 @@ def test_a_number_is_looked_at_before_anything_else():
     assert refusal is not None
     assert refusal.reason is Reason.INVALID_NUMBER
     assert pipeline.decide(a_candidate(text=TEXT), now=0.0) is None
+
+
+def a_message(**fields) -> Message:
+    values = {"id": MessageId(1), "account": "demo", "to": "+8613800138000", "text": TEXT, "accepted_at": 0}
+    return Message(**(values | {"expires_at": 1} | fields))
+
+
+def test_only_what_counts_takes_back():
+    log: list[str] = []
+    pipeline = Pipeline([Recorder("a", log)], [Recorder("b", log)], [Recorder("c", log)])
+    pipeline.take_back(a_message(), charged_at=7, now=8.0)
+    assert log == ["c takes back what was charged at 7"]
+
+
+class Asks:
+    """A stage that holds messages, or lets them wait."""
+
+    def __init__(self, name: str, **fields) -> None:
+        self.name = name
+        self._fields = fields
+
+    def decide(self, candidate: Candidate, *, now: float) -> Refusal | None:
+        for field, value in self._fields.items():
+            setattr(candidate, field, value)
+        return None
+
+
+def test_an_explanation_has_the_verdict_of_every_stage_and_charges_nothing():
+    log: list[str] = []
+    pipeline = Pipeline(
+        [Recorder("a", log)],
+        [Asks("words", hold="words"), Recorder("b", log, refuses=True), Asks("hours", opens_at=9)],
+        [Recorder("caps", log)],
+    )
+    verdicts = pipeline.explain(a_candidate(), now=5.0)
+
+    assert [(each.stage, each.outcome) for each in verdicts] == [
+        ("a", Outcome.ACCEPT),
+        ("words", Outcome.HOLD),
+        ("b", Outcome.REFUSE),
+        ("hours", Outcome.WAIT),
+        ("caps", Outcome.ACCEPT),
+    ]
+    assert verdicts[2].refusal == Refusal(Reason.INVALID_TEXT, "b")
+    assert not any("commits" in line for line in log)
+
+
+def test_what_is_not_understood_is_explained_no_further():
+    log: list[str] = []
+    pipeline = Pipeline([Recorder("a", log, refuses=True), Recorder("b", log)], [Recorder("c", log)])
+    assert [each.outcome for each in pipeline.explain(a_candidate(), now=0.0)] == [
+        Outcome.REFUSE,
+        Outcome.NOT_RUN,
+        Outcome.NOT_RUN,
+    ]
+
+
+def test_a_message_that_waited_is_seen_by_the_rules_as_it_was():
+    pipeline = Pipeline([NumberStage(PLAN), SignatureStage(), ContentStage()])
+    candidate = a_candidate(text="【阳光物业】停水", urgent=True, batch="b", sender="88")
+    assert pipeline.decide(candidate, now=0.0) is None
+    message = a_message(
+        text=candidate.text, signature=candidate.signature, network="cmcc", urgent=True, batch="b", sender="88"
+    )
+    again = candidate_of(message, DEMO)
+    for field in ("account", "text", "signature", "number", "network", "parts"):
+        assert getattr(again, field) == getattr(candidate, field), field
+    assert again.draft.urgent
