@@ -32,8 +32,11 @@ from gateway.metrics import Metrics, Sample
 from gateway.numbers import Network
 from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
+from gateway.policy.opt_out_text import OptOutTextStage
+from gateway.policy.otp import OtpStage
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.signature import SignatureStage
+from gateway.policy.symbols import SymbolStage
 from gateway.refs import ClientRefs
 from gateway.routing.router import CarrierReach, Router
 from gateway.store.api import Store
@@ -124,7 +127,7 @@ class Gateway:
         return refs
 
     def _intake(self, delivery: Delivery, ids: IdSource, refs: ClientRefs) -> Intake:
-        metrics = self._metrics
+        metrics, content = self._metrics, self._config.content
 
         def on_accepted(records: Sequence[Record]) -> None:
             counts = Counter([(record.message.account, record.message.category) for record in records])
@@ -133,7 +136,15 @@ class Gateway:
             delivery.accept(records)
 
         return Intake(
-            pipeline=Pipeline([NumberStage(self._plan), SignatureStage(), ContentStage()]),
+            pipeline=Pipeline(
+                [
+                    NumberStage(self._plan),
+                    SignatureStage(),
+                    OptOutTextStage(content.opt_out_text),
+                    ContentStage(),
+                ],
+                [OtpStage(content.otp_keywords), SymbolStage(content.refused_symbols, content.tagged_symbols)],
+            ),
             router=Router(
                 [_reach(carrier) for carrier in delivery.carriers.values()],
                 [route.route for route in self._config.route],

@@ -22,6 +22,7 @@ from gateway.http.settings import HttpSettings
 from gateway.logs import LogSettings
 from gateway.message import Category
 from gateway.numbers import Network
+from gateway.policy.settings import ContentSettings
 from gateway.refs import ClientRefSettings
 from gateway.routing.router import Route
 from gateway.store.settings import StoreSettings
@@ -126,6 +127,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log: LogSettings = LogSettings()
     node: NodeSettings = NodeSettings()
     numbers: NumberSettings = NumberSettings()
+    content: ContentSettings = ContentSettings()
     category: CategoryTables = CategoryTables()
     account: tuple[AccountSettings, ...] = ()
     carrier: tuple[CarrierSettings, ...] = ()

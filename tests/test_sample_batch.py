@@ -15,8 +15,12 @@ from gateway.numbers import InvalidNumber, Network, NumberPlan, normalise
 from gateway.policy.candidate import Candidate, Draft
 from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
+from gateway.policy.opt_out_text import OptOutTextStage
+from gateway.policy.otp import OtpStage
 from gateway.policy.pipeline import Pipeline
+from gateway.policy.settings import ContentSettings
 from gateway.policy.signature import SignatureStage
+from gateway.policy.symbols import SymbolStage
 from gateway.text import count_parts
 
 CONFIG = Path(__file__).parents[1] / "config"
@@ -177,9 +181,12 @@ def test_every_refusal_that_a_sender_meets_is_in_the_batch():
         "too_long",
         "signature_invalid",
         "signature_not_registered",
+        "otp_keyword_missing",
+        "otp_url",
+        "forbidden_symbol",
     }
     assert all(len(SIGNATURE + text) > MAXIMUM_CHARACTERS for text in refused_texts("too_long"))
-    assert all(not text.strip() or "\x00" in text for text in refused_texts("invalid_text"))
+    assert all(not text.strip() or "\x00" in text or "退订" in text for text in refused_texts("invalid_text"))
     assert all(not text.startswith(SIGNATURE) for text in refused_texts("signature_not_registered"))
     assert any(text.count("【") == 2 for text in refused_texts("signature_invalid"))
 
@@ -195,7 +202,11 @@ def test_only_those_refused_for_their_number_have_a_wrong_one():
 
 def test_policy_decides_each_message_as_expected():
     plan = NumberPlan.parse((CONFIG / "number_plan.csv").read_text(encoding="utf-8"))
-    pipeline = Pipeline([NumberStage(plan), SignatureStage(), ContentStage()])
+    settings = ContentSettings()
+    pipeline = Pipeline(
+        [NumberStage(plan), SignatureStage(), OptOutTextStage(settings.opt_out_text), ContentStage()],
+        [OtpStage(settings.otp_keywords), SymbolStage(settings.refused_symbols, settings.tagged_symbols)],
+    )
     account = Account(name="demo", signatures=("阳光物业",))
     for entry in BATCH:
         draft = msgspec.convert(entry["message"], Draft)

@@ -1,0 +1,27 @@
+"""What an operator may set about the content of messages to mainland destinations."""
+
+from typing import Annotated
+
+import msgspec
+
+Phrase = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[^\x00-\x1f【】]{1,40}\Z", description="1 to 40 characters, without line breaks and 【】"),
+]
+Symbol = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20]{1,8}\Z", description="1 to 8 characters, without spaces")]
+
+OptOutText = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[^\x00-\x1f【】]{0,40}\Z", description="at most 40 characters, without line breaks and 【】"
+    ),
+]
+
+
+class ContentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What mainland carriers demand of texts, category by category, and what they garble."""
+
+    otp_keywords: tuple[Phrase, ...] = ("验证码", "校验码", "动态码", "动态密码", "注册码")
+    opt_out_text: OptOutText = "拒收请回复R"  # put behind marketing that has none; empty: put nothing
+    refused_symbols: tuple[Symbol, ...] = ("★", "√", "※", "→", "●", "☞", "✓", "^_^")
+    tagged_symbols: tuple[Symbol, ...] = ("¥", "￥", "&")
