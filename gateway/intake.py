@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from gateway.account import Account
+from gateway.explaining import Explanation, explain
 from gateway.log_values import places_of
 from gateway.message import (
     Category,
@@ -33,7 +34,7 @@ from gateway.policy.pipeline import Pipeline
 from gateway.policy.signature import split_signature
 from gateway.policy.verdict import Reason, Refusal
 from gateway.refs import ClientRefs
-from gateway.routing.router import Router
+from gateway.routing.router import Router, unroutable
 from gateway.store.api import Commit, Store, StoreUnavailableError
 
 SLICE: Final = 200  # drafts decided between two returns to the loop: about 2 ms
@@ -150,6 +151,10 @@ class Intake:
             if type(answer) is Refusal:
                 self._on_refused(account.name, draft.category, answer.reason)
         return answers
+
+    def explain(self, account: Account, draft: Draft) -> Explanation:
+        """What would become of a draft now, and why. Nothing is stored, charged or remembered."""
+        return explain(self._pipeline, self._router, account, draft, now=self._clock(), is_up=self._is_up)
 
     def _decide(self, account: Account, draft: Draft) -> Decision | _Repeat:
         """One message, in one step: nothing else runs between its decision and its place in the commit."""
@@ -281,16 +286,6 @@ class Intake:
             and message.expires_at - base == 1000 * (draft.valid_for_seconds or self._valid_for_seconds[draft.category])
             and message.priority is (draft.priority or _DEFAULT_PRIORITY[draft.category])
         )
-
-
-def unroutable(candidate: Candidate) -> Refusal:
-    """No configured carrier takes it."""
-    return Refusal(
-        Reason.UNROUTABLE,
-        f"No configured carrier reaches network {candidate.network} for this message.",
-        {"network": str(candidate.network)},
-        chinese=f"没有配置可到达网络 {candidate.network} 的运营商通道。",
-    )
 
 
 def _milliseconds(moment: datetime | None) -> Milliseconds | None:

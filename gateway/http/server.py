@@ -15,6 +15,7 @@ from aiohttp import web
 
 from gateway.account import Account, Scope
 from gateway.http.calls import Answer, Call, problem_answer
+from gateway.http.explain import Explain
 from gateway.http.formats import Format, answer_format, body_format
 from gateway.http.keys import Keys
 from gateway.http.languages import wants_chinese
@@ -61,7 +62,8 @@ class HttpServer:
         self._bodies = BodyReader(settings)
         self._submit = Submit(settings, intake, clock)
         self._status = StatusPages(operations, store, metrics)
-        self._routes = Routes(_routes(settings, self._submit, Messages(store, clock), self._status))
+        explain = Explain(intake, clock)
+        self._routes = Routes(_routes(settings, self._submit, explain, Messages(store, clock), self._status))
         self._request_ids = map(f"{secrets.token_hex(4)}-{{:x}}".format, count(1))
         self._retry_after = {"Retry-After": str(settings.retry_after_seconds)}
         self._runner: web.ServerRunner | None = None
@@ -165,11 +167,14 @@ class HttpServer:
         return _respond(self._problem_answer(problem, Format.JSON), next(self._request_ids))
 
 
-def _routes(settings: HttpSettings, submit: Submit, messages: Messages, status: StatusPages) -> list[Route]:
+def _routes(
+    settings: HttpSettings, submit: Submit, explain: Explain, messages: Messages, status: StatusPages
+) -> list[Route]:
     """The whole API."""
     metrics_scope = Scope.METRICS if settings.metrics_need_key else None
     return [
         Route(method="POST", path="/v1/messages", handler=submit.submit, scope=Scope.SEND, takes_body=True),
+        Route(method="POST", path="/v1/explain", handler=explain.explain, scope=Scope.SEND, takes_body=True),
         Route(method="GET", path="/v1/messages", handler=messages.list, scope=Scope.READ),
         Route(method="POST", path="/v1/messages/search", handler=messages.search, scope=Scope.READ, takes_body=True),
         Route(method="GET", path="/v1/messages/{id}", handler=messages.get, scope=Scope.READ),

@@ -4,7 +4,7 @@ The first route that matches decides; of its carriers those stay that reach the 
 Being down or paused does not remove a carrier here: that is looked at again when the message is handed over.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from gateway.message import Category
 from gateway.numbers import Network
 from gateway.policy.candidate import Candidate
+from gateway.policy.verdict import Reason, Refusal
 
 KNOWN_LIMIT: Final = 10_000  # answers remembered; accounts without registered signatures could make any number
 
@@ -52,6 +53,15 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class RouteView(msgspec.Struct, frozen=True):
+    """One carrier in an explanation. `rank`: its place among those that may take the message; None: it may not."""
+
+    carrier: str
+    rank: int | None
+    usable: bool  # it may take the message, and is up
+    reason: str
+
+
 class Router:
     """Ranks the carriers for a message. No route configured: every carrier, in the order of the config."""
 
@@ -75,9 +85,39 @@ class Router:
             known = self._known[key] = self._rank(candidate)
         return known
 
+    def explain(self, candidate: Candidate, *, is_up: Callable[[str], bool]) -> list[RouteView]:
+        """Every carrier, those that may take the message first and in their order, with the reason for each."""
+        ranked = sorted(self._rank(candidate), key=is_up, reverse=True)
+        views = [
+            RouteView(name, rank, is_up(name), "takes it" if is_up(name) else "takes it, and is down")
+            for rank, name in enumerate(ranked, 1)
+        ]
+        route = next((route for route in self._routes if route.matches(candidate)), None)
+        for name, carrier in self._carriers.items():
+            if name in ranked:
+                continue
+            if route is None:
+                reason = "no route matches the message"
+            elif name not in route.carriers:
+                reason = "is not in the route that matches"
+            else:
+                reason = carrier.takes(candidate) or ""
+            views.append(RouteView(name, None, False, reason))
+        return views
+
     def _rank(self, candidate: Candidate) -> tuple[str, ...]:
         for route in self._routes:
             if route.matches(candidate):
                 carriers = self._carriers
                 return tuple([name for name in route.carriers if carriers[name].takes(candidate) is None])
         return ()
+
+
+def unroutable(candidate: Candidate) -> Refusal:
+    """No configured carrier takes it."""
+    return Refusal(
+        Reason.UNROUTABLE,
+        f"No configured carrier reaches network {candidate.network} for this message.",
+        {"network": str(candidate.network)},
+        chinese=f"没有配置可到达网络 {candidate.network} 的运营商通道。",
+    )

@@ -144,12 +144,12 @@ class Api:
         async with self.session.request(method, self.url + path, headers=headers, **request) as response:
             return Reply(response.status, response.headers, await response.read())
 
-    async def post(self, content: Any, **request: Any) -> Reply:
+    async def post(self, content: Any, *, path: str = "/v1/messages", **request: Any) -> Reply:
         """Submit what is given, as JSON; octets as they are."""
         body = content if isinstance(content, bytes) else msgspec.json.encode(content)
         headers = {"Content-Type": "application/json", **request.pop("headers", {})}
         data = body if len(body) < 1_000_000 else io.BytesIO(body)  # aiohttp warns of large octets
-        return await self.call("POST", "/v1/messages", data=data, headers=headers, **request)
+        return await self.call("POST", path, data=data, headers=headers, **request)
 
     async def get(self, path: str, **request: Any) -> Reply:
         return await self.call("GET", path, **request)
