@@ -1,18 +1,23 @@
 """Secrets come from where the file says, and are in no fault, whatever else is wrong."""
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.config import load
 from gateway.config_errors import ConfigError
 from tests.config_documents import KEY, LEAST, PASSWORD, Document, a_document, fault_of, with_value, write
+
+# Damage that takes out just what stands between makes the secret the value of the setting before it, which no longer is
+# one: a name, say, by which faults call the table.
+_PUBLISHED = re.compile(rf"\b(?:name|system_id)\s*=[^\n]*(?:{KEY}|{PASSWORD})".encode())
 
 
 def test_secrets_come_from_the_environment_or_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +187,7 @@ def test_a_damaged_file_gives_a_fault_without_secrets_or_loads(data: st.DataObje
     start = data.draw(st.integers(0, len(text)))
     length = data.draw(st.integers(0, 40))
     damaged = text[:start] + data.draw(st.binary(max_size=8)) + text[start + length :]
+    assume(not _PUBLISHED.search(damaged))
 
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "gateway.toml"
