@@ -17,17 +17,17 @@ from gateway.delivery import outcomes
 from gateway.delivery.answers import Answers, Flight, start
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.binds import Bind
-from gateway.delivery.handover import segments, source_address, submit_sm
+from gateway.delivery.handover import source_address, submit_sm
 from gateway.delivery.keeping import Keeping
 from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
 from gateway.delivery.settings import CarrierSettings, OnDoubt
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
+from gateway.delivery.wording import Wording, word_record
 from gateway.message import FINAL, Attempt, MessageId, Milliseconds, PartStatus, Priority, Record, Status
 from gateway.rates import TokenBucket, delay_seconds
 from gateway.smpp import EncodeError, Pdu, SubmitSm
 from gateway.store.api import StoreError
-from gateway.text import Segments
 
 # One message of the lowest lane goes for so many of the one above it, so that it is slowed and never stopped.
 LOW_SHARE: Final = 5
@@ -51,7 +51,7 @@ class Handover(msgspec.Struct):
     """A message that is being handed over, part by part, through one bind."""
 
     record: Record
-    text: Segments
+    wording: Wording
 
 
 class Carrier:
@@ -189,7 +189,7 @@ class Carrier:
             handover = (under_way and under_way.get(bind.settings.name)) or self._next_handover(bind, at)
             if handover is None:
                 break
-            if not bucket.take(1, now=now):
+            if not bucket.take(handover.wording.segments, now=now):
                 under_way.setdefault(bind.settings.name, handover)
                 self._pump_at(now + bucket.ready_in())
                 break
@@ -233,8 +233,12 @@ class Carrier:
             if self._put_back:
                 self._put_back.discard(record.id)
             if self._may_go(record, at):
-                handover = Handover(record, segments(record.message))
-                if record.message.parts > 1:
+                wording = word_record(record, self.settings)
+                if wording is None:
+                    self._give_up(record, at)
+                    continue
+                handover = Handover(record, wording)
+                if wording.parts > 1:
                     self._under_way[bind.settings.name] = handover
                 return handover
 
@@ -259,6 +263,13 @@ class Carrier:
             self._stranded.add(record.id)
         return False
 
+    def _give_up(self, record: Record, at: Milliseconds) -> None:
+        """Some of its parts have gone, and the others cannot follow them: the carrier's settings are others now."""
+        n = record.first_waiting()
+        assert n is not None
+        outcomes.cannot_follow(record, n, "the carrier takes long texts in another form now", at=at)
+        self.keep(record)
+
     def _hand_over(self, bind: Bind, handover: Handover, now: float, at: Milliseconds) -> None:
         """Hand over the next waiting part of a message: at once, or, where one copy is the rule, after its intent."""
         record, message = handover.record, handover.record.message
@@ -269,7 +280,7 @@ class Carrier:
             return
         shared, connection = self._shared, bind.connection
         assert connection is not None
-        body, reference = submit_sm(message, handover.text, n, self.settings, now=at)
+        body, reference = submit_sm(message, handover.wording, n, self.settings, now=at)
         if record.status is Status.QUEUED and not record.state.parts[n].attempts:
             self._queue_seconds[message.priority].observe((at - message.accepted_at) / 1000)
         attempt = Attempt(self.settings.name, bind.settings.name, at, "", None, "", reference)

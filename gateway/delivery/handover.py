@@ -1,17 +1,17 @@
 """From a record to the submit_sm of each of its parts. Pure.
 
 Everything here follows from the message and the carrier's settings, so that a part sent again, after a restart too, has
-the same reference and joins the parts that the subscriber already has.
+the same reference.
 """
 
 from functools import lru_cache
 from typing import Final
 
 from gateway.delivery.settings import CarrierSettings, NumberFormat
+from gateway.delivery.wording import Wording, spread
 from gateway.message import Message, Milliseconds
 from gateway.numbers import MAINLAND_PREFIX
 from gateway.smpp import SubmitSm, Tlv, TlvTag
-from gateway.text import Segments, cut
 
 _TON_UNKNOWN: Final = 0
 _TON_INTERNATIONAL: Final = 1
@@ -22,17 +22,15 @@ _FINAL_RECEIPT_WANTED: Final = 1  # SMPP 3.4, section 5.2.17
 _LONGEST_VALIDITY_SECONDS: Final = 99 * 86_400
 
 
-def segments(message: Message) -> Segments:
-    """The message's text, cut."""
-    return cut(message.text, reference=_mixed(message.id) & 0xFF)
-
-
 def submit_sm(
-    message: Message, cut_text: Segments, n: int, settings: CarrierSettings, *, now: Milliseconds
+    message: Message, wording: Wording, n: int, settings: CarrierSettings, *, now: Milliseconds
 ) -> tuple[SubmitSm, int]:
     """The submit_sm of part `n`, and the user_message_reference that it carries (0: none)."""
     ton, npi, destination = _destination(message.to, settings.number_format)
     reference = user_message_reference(message, n) if settings.user_message_reference else 0
+    tlvs = wording.tlvs_of(n)
+    if reference:
+        tlvs = (Tlv(TlvTag.USER_MESSAGE_REFERENCE, reference.to_bytes(2, "big")), *tlvs)
     body = SubmitSm(
         source_addr_ton=_TON_UNKNOWN,
         source_addr_npi=_NPI_UNKNOWN,
@@ -40,19 +38,19 @@ def submit_sm(
         dest_addr_ton=ton,
         dest_addr_npi=npi,
         destination_addr=destination,
-        esm_class=cut_text.esm_class,
+        esm_class=wording.esm_class,
         validity_period=validity_period(message.expires_at - now),
         registered_delivery=_FINAL_RECEIPT_WANTED,
-        data_coding=cut_text.coding,
-        short_message=cut_text.parts[n],
-        tlvs=(Tlv(TlvTag.USER_MESSAGE_REFERENCE, reference.to_bytes(2, "big")),) if reference else (),
+        data_coding=wording.data_coding,
+        short_message=wording.short_messages[n],
+        tlvs=tlvs,
     )
     return body, reference
 
 
 def user_message_reference(message: Message, n: int) -> int:
     """1 to 65,535, the same whenever it is computed, and different for the parts of one message."""
-    return (_mixed(message.id) + n) % 0xFFFF + 1
+    return (spread(message.id) + n) % 0xFFFF + 1
 
 
 def source_address(message: Message, settings: CarrierSettings) -> str:
@@ -84,8 +82,3 @@ def _destination(e164: str, form: NumberFormat) -> tuple[int, int, str]:
     if form is NumberFormat.NATIONAL and e164.startswith(MAINLAND_PREFIX):
         return _TON_NATIONAL, _NPI_ISDN, e164.removeprefix(MAINLAND_PREFIX)
     return _TON_INTERNATIONAL, _NPI_ISDN, e164.removeprefix("+")
-
-
-def _mixed(message_id: int) -> int:
-    """Spread ids, whose low bits repeat at low rates, over all bits (a multiplicative hash)."""
-    return (message_id * 0x9E3779B97F4A7C15 & 0xFFFF_FFFF_FFFF_FFFF) >> 40

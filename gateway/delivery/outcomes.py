@@ -48,6 +48,27 @@ def take_back(record: Record, n: int, k: int, reason: str, *, at: Milliseconds) 
         _follow_parts(record, at=at, reason=reason)
 
 
+def divide(record: Record, count: int) -> bool:
+    """A message is about to be handed over in `count` parts, the way its carrier takes it: its record gets as many.
+
+    Attempts that were refused are kept, those of parts that are no more with the last that is. False, and nothing has
+    changed, when a part is on its way already, or when one that would go may have arrived: its receipt must find it.
+    """
+    parts = record.state.parts
+    if len(parts) == count:
+        return True
+    gone = [attempt for part in parts[count:] for attempt in part.attempts]
+    if any(part.status is not PartStatus.WAITING for part in parts):
+        return False
+    if any(attempt.command_status in {None, 0} for attempt in gone):
+        return False
+    kept = parts[:count] + [Part()] * (count - len(parts))
+    if gone:
+        kept[-1] = Part(PartStatus.WAITING, (*kept[-1].attempts, *gone))
+    record.state.parts = kept
+    return True
+
+
 def refused_for_now(record: Record, n: int, k: int, command_status: int, error: str, *, at: Milliseconds) -> None:
     """The carrier refused the part, in time or late, and may take it later: it waits again."""
     part = record.state.parts[n]
@@ -80,6 +101,12 @@ def refused_for_good(
     fails = part.status is PartStatus.WAITING or (part.status in _UNANSWERED and is_last)
     record.set_part(n, Part(PartStatus.FAILED if fails else part.status, attempts))
     _follow_parts(record, at=at, reason=error)
+
+
+def cannot_follow(record: Record, n: int, reason: str, *, at: Milliseconds) -> None:
+    """A part that waits cannot be sent any more: it has failed, and the message with it."""
+    record.set_part(n, Part(PartStatus.FAILED, record.state.parts[n].attempts))
+    _follow_parts(record, at=at, reason=reason)
 
 
 def accepted(record: Record, n: int, k: int, carrier_message_id: str, *, at: Milliseconds) -> None:

@@ -38,6 +38,23 @@ class NumberFormat(StrEnum):
     NATIONAL = "national"  # 13800138000, TON 2, NPI 1
 
 
+class Alphabet(StrEnum):
+    """What `data_coding` 0, "the SMSC's default alphabet", is at a carrier. Other text goes as UCS-2."""
+
+    GSM7 = "gsm7"  # GSM 03.38, a septet an octet
+    LATIN1 = "latin1"  # ISO 8859-1
+    UCS2 = "ucs2"  # not to be used: everything goes as UCS-2
+
+
+class LongText(StrEnum):
+    """How a text that does not fit in one short message goes to a carrier. Never in two of these ways at once."""
+
+    UDH_8 = "udh_8"  # parts with a user data header, reference of 8 bits
+    UDH_16 = "udh_16"  # the same, reference of 16 bits
+    SAR = "sar"  # parts with the sar_ TLVs
+    MESSAGE_PAYLOAD = "message_payload"  # whole, in one submit_sm: the carrier cuts it
+
+
 class MessageIdForm(StrEnum):
     """How the message id of a receipt relates to that of the submit_sm_resp."""
 
@@ -74,6 +91,9 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     throughput: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100  # segments a second
     source: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{0,20}\Z", description="at most 20 digits")] = ""
     number_format: NumberFormat = NumberFormat.COUNTRY
+    alphabet: Alphabet = Alphabet.GSM7
+    long_text: LongText = LongText.UDH_8
+    adds_signature: bool = False  # it writes the signature itself: the text goes without
     message_id: MessageIdForm = MessageIdForm.SAME
     response_timeout_seconds: Seconds = 10.0
     receipt_deadline_seconds: Seconds = 259_200.0

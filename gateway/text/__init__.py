@@ -3,7 +3,7 @@
 from gateway.text.coding import Coding, choose_coding, decode, encode
 from gateway.text.errors import TextError, TooManyParts, UnencodableText
 from gateway.text.joining import InboundPart, InboundText, PartNumber, Reassembler, join, split_header
-from gateway.text.parts import MAX_PARTS, UDH_INDICATOR, Segments, count_parts, cut
+from gateway.text.parts import MAX_PARTS, UDH_INDICATOR, Segments, count_parts, cut, units
 
 __all__ = [
     "MAX_PARTS",
@@ -24,4 +24,5 @@ __all__ = [
     "encode",
     "join",
     "split_header",
+    "units",
 ]

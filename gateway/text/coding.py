@@ -17,9 +17,12 @@ class Coding(IntEnum):
 
     GSM7 = 0
     LATIN1 = 3
+    CYRILLIC = 6  # ISO 8859-5
+    HEBREW = 7  # ISO 8859-8
     UCS2 = 8
 
 
+_CODECS: Final = {Coding.LATIN1: "latin-1", Coding.CYRILLIC: "iso8859-5", Coding.HEBREW: "iso8859-8"}
 REPLACEMENT: Final = "\ufffd"
 ESCAPE: Final = 0x1B
 
@@ -73,9 +76,9 @@ def encode(text: str, coding: Coding) -> bytes:
     try:
         if coding is Coding.UCS2:
             return text.encode("utf-16-be")
-        if coding is Coding.LATIN1:
-            return text.encode("latin-1")
-        return codecs.charmap_encode(text, "strict", _TO_GSM)[0]
+        if coding is Coding.GSM7:
+            return codecs.charmap_encode(text, "strict", _TO_GSM)[0]
+        return text.encode(_CODECS[coding])
     except UnicodeEncodeError as error:
         position = error.start
     raise UnencodableText(coding.name, position)  # outside the handler: its context would hold the text
@@ -85,8 +88,8 @@ def decode(data: bytes, coding: Coding) -> str:
     """Return the text of `data`, which a peer sent. What has no meaning in `coding` becomes U+FFFD; nothing raises."""
     if coding is Coding.UCS2:
         return data.decode("utf-16-be", "replace")
-    if coding is Coding.LATIN1:
-        return data.decode("latin-1")
+    if coding is not Coding.GSM7:
+        return data.decode(_CODECS[coding], "replace")
     text = codecs.charmap_decode(data, "strict", _FROM_GSM)[0]
     return _ESCAPED.sub(_extended, text) if "\x1b" in text else text
 

@@ -16,7 +16,7 @@ MAX_PARTS: Final = 255  # the header counts parts in one octet
 UDH_INDICATOR: Final = 0x40  # SMPP 3.4, section 5.2.12: `short_message` begins with a user data header
 
 _AIR_OCTETS: Final = 140
-_UNIT_OCTETS: Final = {Coding.GSM7: 1, Coding.LATIN1: 1, Coding.UCS2: 2}
+_UNIT_OCTETS: Final = {coding: 2 if coding is Coding.UCS2 else 1 for coding in Coding}
 
 
 class Segments(msgspec.Struct, frozen=True):
@@ -49,6 +49,11 @@ def count_parts(text: str, *, coding: Coding | None = None, wide_reference: bool
             return 1
         coding = choose_coding(text)
     return len(_ends(encode(text, coding), coding, wide_reference=wide_reference, reserve=reserve))
+
+
+def units(text: str, coding: Coding) -> int:
+    """Return how much room `text` takes: septets, octets or UTF-16 code units. Raises UnencodableText."""
+    return len(encode(text, coding)) // _UNIT_OCTETS[coding]
 
 
 def cut(

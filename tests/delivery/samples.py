@@ -11,7 +11,8 @@ from gateway.message import Attempt, IdSource, Message, MessageId, PartStatus, R
 MORNING = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 PHONE = "+8613800138000"
 TEXT = "【阳光物业】您的快递已到物业前台。"
-# Of three parts.
+# Of two parts, and of three.
+OF_TWO = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 5
 LONG = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 8
 CARRIER = "cmcc-a"
 LANE = "cmcc-a/normal"

@@ -4,18 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.delivery.handover import segments, source_address, submit_sm, user_message_reference, validity_period
+from gateway.delivery.handover import source_address, submit_sm, user_message_reference, validity_period
 from gateway.delivery.settings import CarrierSettings, NumberFormat
+from gateway.delivery.wording import word
 from gateway.message import IdSource, Message, MessageId
 from gateway.smpp import Pdu, SubmitSm, TlvTag, decode, encode, find_tlv
-from gateway.text import InboundPart, PartNumber, join, split_header
+from gateway.text import Coding, InboundPart, PartNumber, join, split_header
 from tests.delivery.samples import LONG, MORNING, TEXT, a_message, carrier_settings
 
 message_ids = st.integers(1, (1 << 63) - 1).map(MessageId)
 
 
 def body_of(message: Message, n: int = 0, **fields) -> SubmitSm:
-    body, _ = submit_sm(message, segments(message), n, carrier_settings(**fields), now=MORNING)
+    settings = carrier_settings(**fields)
+    body, _ = submit_sm(message, word(message, settings), n, settings, now=MORNING)
     return body
 
 
@@ -108,18 +110,20 @@ def test_messages_accepted_one_after_the_other_hardly_share_a_reference():
         ids = IdSource(node=0, last=MessageId(0))
         made = [a_message(id=ids.next(MORNING + step * n)) for n in range(200)]
         assert len({user_message_reference(message, 0) for message in made}) >= 195
-        assert len({segments(message).parts[0] for message in made}) == 1
-        long_ones = [segments(a_message(id=message.id, text=LONG)).parts[0][3] for message in made]
+        assert len({word(message, carrier_settings()).short_messages[0] for message in made}) == 1
+        long_ones = [
+            word(a_message(id=message.id, text=LONG), carrier_settings()).short_messages[0][3] for message in made
+        ]
         assert len(set(long_ones)) >= 60
 
 
 def test_the_reference_goes_along_only_where_the_carrier_takes_it():
     message = a_message()
-    body, reference = submit_sm(message, segments(message), 0, carrier_settings(), now=MORNING)
+    body, reference = submit_sm(message, word(message, carrier_settings()), 0, carrier_settings(), now=MORNING)
     assert find_tlv(body.tlvs, TlvTag.USER_MESSAGE_REFERENCE) == reference > 0
 
     plain = carrier_settings(user_message_reference=False)
-    body, reference = submit_sm(message, segments(message), 0, plain, now=MORNING)
+    body, reference = submit_sm(message, word(message, plain), 0, plain, now=MORNING)
     assert (body.tlvs, reference) == ((), 0)
 
 
@@ -132,7 +136,7 @@ def test_a_long_text_leaves_in_parts_that_join_to_it_whenever_it_is_cut():
     for body in bodies:
         place, octets = split_header(body.short_message)
         assert isinstance(place, PartNumber)
-        parts.append(InboundPart(place, segments(message).coding, octets))
+        parts.append(InboundPart(place, Coding.UCS2, octets))
     assert [part.place.number for part in parts] == [1, 2, 3]
     assert len({part.place.reference for part in parts}) == 1
     assert join(parts) == LONG
@@ -148,6 +152,6 @@ def test_every_part_of_every_message_fits_the_wire(
     text: str, number_format: NumberFormat, sender: str, message_id: MessageId
 ):
     message = a_message(id=message_id, text=TEXT + text, sender=sender)
-    for n in range(len(segments(message).parts)):
+    for n in range(word(message, carrier_settings()).parts):
         body = body_of(message, n, number_format=number_format)
         assert decode(encode(Pdu(0, 1, body))) == Pdu(0, 1, body)

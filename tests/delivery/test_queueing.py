@@ -9,7 +9,7 @@ from gateway.message import PartStatus, Priority, Record, Status
 from gateway.smpp import CommandStatus
 from gateway.store.api import StoreDamagedError
 from tests.delivery.rig import RESEND, WAIT, Rig, running
-from tests.delivery.samples import CARRIER, LONG, bind_settings, carrier_settings, eventually, statuses
+from tests.delivery.samples import CARRIER, OF_TWO, bind_settings, carrier_settings, eventually, statuses
 from tests.delivery.scripted_smsc import (
     ScriptedSmsc,
     Submit,
@@ -288,7 +288,7 @@ async def test_a_message_that_is_refused_for_now_until_its_validity_ends_expires
 async def in_doubt_in_part(rig: Rig, smsc: ScriptedSmsc) -> Record:
     """A message of two parts: the first is in doubt, the second waits for a bind that does not come up."""
     smsc.bind_script.extend([refuse_bind(CommandStatus.ESME_RBINDFAIL)] * 1_000)
-    record = await rig.accept(category=WAIT, text=LONG, parts=2, valid_for_seconds=60)
+    record = await rig.accept(category=WAIT, text=OF_TWO, parts=2, valid_for_seconds=60)
     await rig.until(record, Status.IN_DOUBT)
     assert statuses(record) == [D, W]
     return record
@@ -338,7 +338,7 @@ async def test_a_part_on_its_way_is_not_overtaken_by_the_deadline_of_another():
         scripted(accept("one"), keep_silent) as smsc,
         running(a_carrier(smsc, receipt_deadline_seconds=1.0, response_timeout_seconds=0.5)) as rig,
     ):
-        record = await rig.accept(category=RESEND, text=LONG, parts=2)
+        record = await rig.accept(category=RESEND, text=OF_TWO, parts=2)
         await eventually(lambda: statuses(record) == [U, S])
         rig.ahead_milliseconds = 5_000
         await eventually(lambda: statuses(record) == [U, U])

@@ -1,14 +1,16 @@
 """What becomes of a part that is handed over: every answer that a carrier can give, or fail to give."""
 
 import asyncio
+import time
 from itertools import pairwise
 
 import pytest
 
+from gateway.delivery.settings import LongText
 from gateway.message import PartStatus, Record, Status
 from gateway.smpp import CommandId, CommandStatus, GenericNack, TlvTag, find_tlv
 from tests.delivery.rig import RESEND, WAIT, running
-from tests.delivery.samples import CARRIER, LONG, bind_settings, carrier_settings, eventually, statuses
+from tests.delivery.samples import CARRIER, LONG, OF_TWO, bind_settings, carrier_settings, eventually, statuses
 from tests.delivery.scripted_smsc import (
     Answer,
     ScriptedSmsc,
@@ -330,6 +332,30 @@ async def test_the_parts_of_a_message_leave_by_one_bind_in_order():
                 assert first.connection is second.connection or second.part[2] == 1
 
 
+@pytest.mark.parametrize(("long_text", "parts"), [("udh_16", 3), ("sar", 3), ("message_payload", 1)])
+async def test_a_long_message_is_submitted_in_the_form_of_its_carrier_and_has_as_many_parts(long_text: str, parts: int):
+    async with scripted() as smsc, running(a_carrier(smsc, long_text=LongText(long_text))) as rig:
+        record = await rig.accept(text=LONG, parts=3)
+        stored = await rig.until(record, Status.SUBMITTED)
+        assert len(smsc.submits) == len(stored.state.parts) == parts
+        for message_id, submit in smsc.accepted.items():
+            assert await smsc.deliver(receipt(submit, message_id)) == 0
+        assert statuses(await rig.until(record, Status.DELIVERED)) == [PartStatus.DELIVERED] * parts
+
+
+async def test_a_submit_that_the_carrier_cuts_itself_takes_the_rate_of_all_its_segments():
+    """45 segments at 100 a second: not before 440 ms, though it is 15 submits."""
+    async with (
+        scripted() as smsc,
+        running(a_carrier(smsc, throughput=100, long_text=LongText.MESSAGE_PAYLOAD)) as rig,
+    ):
+        started_at = time.monotonic()
+        records = [await rig.accept(text=LONG, parts=3) for _ in range(15)]
+        for record in records:
+            await rig.until(record, Status.SUBMITTED)
+        assert time.monotonic() - started_at >= 0.40
+
+
 async def test_a_message_that_is_leaving_by_one_bind_leaves_whole_though_another_is_freer():
     """The rate lets its parts out one by one; meanwhile the other bind has nothing to do."""
     async with (
@@ -399,7 +425,7 @@ async def test_what_a_failed_message_still_has_on_its_way_is_followed():
 async def test_what_a_failed_message_has_on_its_way_and_is_not_answered_is_in_doubt():
     script = [refuse(CommandStatus.ESME_RINVDSTADR), keep_silent]
     async with scripted(*script) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
-        record = await rig.accept(category=WAIT, text=LONG, parts=2)
+        record = await rig.accept(category=WAIT, text=OF_TWO, parts=2)
         await rig.until(record, Status.FAILED)
         await eventually(lambda: statuses(rig.store.stored(record)) == [F, D])
         await eventually(lambda: record.id not in rig.shared.live)
@@ -407,7 +433,7 @@ async def test_what_a_failed_message_has_on_its_way_and_is_not_answered_is_in_do
 
 async def test_a_late_answer_is_for_the_copy_in_memory_also_when_it_is_not_the_one_that_was_sent():
     async with scripted(keep_silent) as smsc, running(a_carrier(smsc, response_timeout_seconds=0.2)) as rig:
-        record = await rig.accept(category=RESEND, text=LONG, parts=2)
+        record = await rig.accept(category=RESEND, text=OF_TWO, parts=2)
         await rig.until(record, Status.SUBMITTED)
         [second_part] = [name for name, submit in smsc.accepted.items() if submit.part and submit.part[2] == 2]
         rig.carrier.awaiting.forget(record)  # as newer ones would have it
@@ -434,7 +460,7 @@ async def test_a_part_refused_for_now_waits_its_time_also_where_the_message_is_s
         scripted(*script) as smsc,
         running(a_carrier(smsc, window=1), retry_first_seconds=0.1, retry_longest_seconds=0.1) as rig,
     ):
-        record = await rig.accept(text=LONG, parts=2)
+        record = await rig.accept(text=OF_TWO, parts=2)
         await rig.until(record, Status.SUBMITTED)
         assert all(second - first >= 0.07 for first, second in pairwise(times))
         assert [submit.part[2] for submit in smsc.submits] == [1, 1, 1, 1, 2]
