@@ -19,6 +19,8 @@ MESSAGES = 1_000
 BATCH = 50
 LONG = "尊敬的业主：" + "本小区将于下周一至周五对地下车库进行地面翻新，期间请将车辆停放至北门临时停车场，" * 3
 SHORT = "您好，您的快递已放入3号柜，请及时领取。"
+CODE = "验证码482913。"  # a message of category otp has one
+CATEGORIES = ("notification", "marketing", "otp")
 
 
 def to_send(first: int, *, endings: tuple[str, ...]) -> list[dict[str, object]]:
@@ -29,8 +31,8 @@ def to_send(first: int, *, endings: tuple[str, ...]) -> list[dict[str, object]]:
     return [
         {
             "to": number,
-            "text": LONG if n % 5 == 0 else SHORT,
-            "category": ("notification", "marketing", "otp")[n % 3],
+            "text": (LONG if n % 5 == 0 else SHORT) + (CODE if CATEGORIES[n % 3] == "otp" else ""),
+            "category": CATEGORIES[n % 3],
             "send_at": soon if n % 10 == 9 else None,
         }
         for n, number in enumerate(numbers)
