@@ -1,7 +1,7 @@
 """POST /v1/explain: what would become of a message, and why. It takes the body of a submit; nothing is sent."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +14,7 @@ from gateway.http.problems import refusal_detail
 from gateway.intake import Intake
 from gateway.message import Category, Milliseconds
 from gateway.policy.pipeline import StageVerdict
+from gateway.routing.router import RouteView
 
 MAX_EXPLAINED: Final = 100  # messages of one call: an explanation is for somebody to read
 _SLICE: Final = 20
@@ -29,13 +30,6 @@ class StageView(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
-class RouteView(msgspec.Struct, frozen=True):
-    carrier: str
-    rank: int | None
-    usable: bool
-    reason: str
-
-
 class ExplanationView(msgspec.Struct, frozen=True):
     """The answer for one message."""
 
@@ -44,7 +38,7 @@ class ExplanationView(msgspec.Struct, frozen=True):
     coding: str
     parts: int
     text: str
-    routes: list[RouteView]
+    routes: Sequence[RouteView]
 
 
 class ExplanationsView(msgspec.Struct, frozen=True):
@@ -84,7 +78,7 @@ def _view(explanation: Explanation, *, chinese: bool, hidden: bool) -> Explanati
         coding=explanation.coding,
         parts=explanation.parts,
         text=MASKED_TEXT if hidden else explanation.text,
-        routes=[RouteView(route.carrier, route.rank, route.usable, route.reason) for route in explanation.routes],
+        routes=explanation.routes,
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.account import Account
 from gateway.message import Category, Message, Milliseconds, Priority
-from gateway.numbers import MAINLAND_PREFIX, Kind, Network, Number
+from gateway.numbers import MAINLAND_PREFIX, Network, Number
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,11 +34,10 @@ class Candidate(msgspec.Struct):
     signature: str = ""
     number: Number | None = None
     network: Network = Network.UNKNOWN
-    kind: Kind = Kind.MOBILE
     parts: int = 1
     hold: str = ""  # why a reviewer must see it first: "words", "category"; empty: nobody must
     opens_at: Milliseconds | None = None  # when its sending window opens; None: it may go now
-    tags: tuple[str, ...] = ()  # what was noticed and only counted
+    tags: tuple[str, ...] = ()  # what was noticed, and is no reason to stop it
 
     @property
     def to(self) -> str:

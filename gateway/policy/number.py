@@ -38,5 +38,4 @@ class NumberStage:
             )
         candidate.number = number
         candidate.network = entry.network
-        candidate.kind = entry.kind
         return None

@@ -1,4 +1,4 @@
-"""Symbols that carriers garble: some are refused, others, which bills and links have, only counted. Mainland only."""
+"""Symbols that carriers garble: some are refused, others, which bills and links have, only tagged. Mainland only."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final
 from gateway.policy.candidate import Candidate
 from gateway.policy.verdict import Reason, Refusal
 
-TAG: Final = "symbols"  # of a message with a symbol that is counted
+TAG: Final = "symbols"  # of a message with a symbol of the second kind
 _MAXIMUM_POSITIONS: Final = 20  # told of one symbol
 
 
