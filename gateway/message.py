@@ -136,6 +136,7 @@ class Record(msgspec.Struct, gc=False):
     message: Message
     state: State
     lane: str = ""
+    due: Milliseconds = 0  # when it is looked at again while it is scheduled; 0: at its `send_at`
 
     @property
     def id(self) -> MessageId:
@@ -148,6 +149,19 @@ class Record(msgspec.Struct, gc=False):
     @property
     def is_final(self) -> bool:
         return self.state.status in FINAL
+
+    @property
+    def due_at(self) -> Milliseconds:
+        """When it is looked at again while it is scheduled."""
+        return self.due or self.message.send_at or 0
+
+    @property
+    def charged_at(self) -> Milliseconds | None:
+        """When its caps were charged: when it was first queued. None: not yet."""
+        for entry in self.state.timeline:
+            if entry.status is Status.QUEUED:
+                return entry.at
+        return None
 
     def first_waiting(self, *, after: int = -1) -> int | None:
         """The first part behind `after`, counted from 0, that waits to be handed over; None when none does."""

@@ -176,7 +176,8 @@ class Store(Protocol):
         """
 
     # Reading. Sees at least everything whose commit was done when the call was made. Each record is a fresh copy; its
-    # `lane` is the one it waits in while it is `queued`, else "". Raises StoreDamagedError for a file it cannot read.
+    # `lane` is the one it waits in while it is `queued`, else ""; its `due` is its `due_at` while it is `scheduled`,
+    # else 0. Raises StoreDamagedError for a file it cannot read.
 
     async def read(self, message_id: MessageId) -> Record | None:
         """One record by its id, or None."""
@@ -188,10 +189,16 @@ class Store(Protocol):
         """The next queued records of a lane, oldest first: the refill of its window in memory."""
 
     def unsettled(self) -> AsyncIterator[list[Record]]:
-        """Every open record that is not `queued` (sending, in doubt, submitted, held, scheduled), for a start.
+        """Every record that is with a carrier (sending, in doubt, submitted), for a start. In chunks, oldest first."""
 
-        In chunks, oldest first.
-        """
+    async def due(self, *, now: Milliseconds, limit: int) -> list[Record]:
+        """Open `scheduled` records whose time has come: `due_at <= now`. In any order."""
+
+    async def next_due(self) -> Milliseconds | None:
+        """The earliest `due_at` of all open `scheduled` records; None when there is none."""
+
+    async def held(self, *, after: MessageId, limit: int) -> list[Record]:
+        """The next `held` records, oldest first."""
 
     async def overdue(self, *, accepted_before: Milliseconds, after: MessageId, limit: int) -> list[Record]:
         """Open `submitted` and `in_doubt` records accepted before a time (by their ids), oldest first.

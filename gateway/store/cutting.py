@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.message import MessageId, Milliseconds, Record, time_of_id
+from gateway.message import MessageId, Milliseconds, Record, Status, time_of_id
 from gateway.store.api import Commit, InboundMessage, StoreError, UnmatchedReceipt
 from gateway.store.files import Catalog, DataFile, Layout, data_file
 from gateway.store.pending import Chunk, Gathered, PendingEntries
@@ -41,11 +41,17 @@ class _ForFile(msgspec.Struct):
 
     def encoded(self, file: DataFile, lanes: Lanes) -> FileWrites:
         changed = self.changed + [record for record in self.appended if not is_untouched(record)]
+        put_off = [
+            (record.id, record.due_at)
+            for record in (*self.appended, *self.changed)
+            if record.state.status is Status.SCHEDULED
+        ]
         return FileWrites(
             file=file,
             appended=encode_appended(self.appended, lanes) if self.appended else None,
             changed=encode_changed(changed, lanes) if changed else None,
             inbound=encode_list(self.inbound) if self.inbound else b"",
+            scheduled=encode_list(put_off) if put_off else b"",
             latest=self._latest(),
         )
 

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from gateway.message import Record, State, Status
 from gateway.store.api import Query
 
-# An attempt may be under way or unanswered: not `queued`, not final. A start takes these into memory.
-UNSETTLED = frozenset({Status.SENDING, Status.IN_DOUBT, Status.SUBMITTED, Status.SCHEDULED, Status.HELD})
+# Some part is with a carrier, or may be. A start takes these into memory.
+UNSETTLED = frozenset({Status.SENDING, Status.IN_DOUBT, Status.SUBMITTED})
 AWAITING_RECEIPT = frozenset({Status.SUBMITTED, Status.IN_DOUBT})
 NOT_YET_SENT = frozenset({Status.QUEUED, Status.SCHEDULED, Status.HELD})
 
@@ -15,7 +15,8 @@ def copy_of(record: Record) -> Record:
     """The record as it is now, as a store gives it out: later changes to one do not show in the other."""
     state = record.state
     lane = record.lane if state.status is Status.QUEUED else ""
-    return Record(record.message, State(state.status, list(state.parts), list(state.timeline)), lane)
+    due = record.due_at if state.status is Status.SCHEDULED else 0
+    return Record(record.message, State(state.status, list(state.parts), list(state.timeline)), lane, due)
 
 
 def matches(query: Query, record: Record) -> bool:

@@ -145,6 +145,17 @@ class MemoryStore:
         ended = (record for record in self._open_ones(NOT_YET_SENT) if record.message.expires_at <= now)
         return [copy_of(record) for record in islice(ended, limit)]
 
+    async def due(self, *, now: Milliseconds, limit: int) -> list[Record]:
+        waiting = (record for record in self._open_ones({Status.SCHEDULED}) if record.due_at <= now)
+        return [copy_of(record) for record in islice(waiting, limit)]
+
+    async def next_due(self) -> Milliseconds | None:
+        return min((record.due_at for record in self._open_ones({Status.SCHEDULED})), default=None)
+
+    async def held(self, *, after: MessageId, limit: int) -> list[Record]:
+        waiting = (record for record in self._open_ones({Status.HELD}) if record.id > after)
+        return [copy_of(record) for record in islice(waiting, limit)]
+
     async def find_attempts(self, carrier: str, carrier_message_ids: Sequence[str]) -> list[Record]:
         wanted = frozenset(carrier_message_ids)
         return [copy_of(record) for record in self._newest_first() if has_attempt(record, carrier, wanted)]

@@ -17,11 +17,14 @@ from gateway.store.matching import AWAITING_RECEIPT, UNSETTLED
 from gateway.store.rows import Lanes, decode_inbound, decode_record, encode_text
 from gateway.store.schema import END_OF_LANES, PATHS, STATUS_CODES
 
-RECORD: Final = "SELECT id, lane, body, state FROM message"
+RECORD: Final = "SELECT id, lane, body, state, due FROM message"
 _OPEN_RANGE: Final = f"{RECORD} WHERE lane > 0 AND lane = ? AND id > ? AND id < ?"
 _EXPIRED: Final = f"""
     {RECORD} INDEXED BY open_message WHERE lane > 0 AND lane < {END_OF_LANES} AND expires_at <= ? LIMIT ?
 """
+_SCHEDULED: Final = f"lane = {STATUS_CODES[Status.SCHEDULED]}"  # as the index says it
+_DUE: Final = f"{RECORD} INDEXED BY scheduled_message WHERE {_SCHEDULED} AND due <= ? LIMIT ?"
+_NEXT_DUE: Final = f"SELECT min(due) FROM message INDEXED BY scheduled_message WHERE {_SCHEDULED}"  # noqa: S608
 _CLIENT_REFS: Final = f"""
     SELECT id, body ->> '{PATHS["account"]}', body ->> '{PATHS["client_ref"]}' AS client_ref,
         body ->> '{PATHS["accepted_at"]}'
@@ -62,7 +65,7 @@ class Reader:
         lanes = self._lanes
         rows = self.rows(file.path, statement, arguments)
         try:
-            return [decode_record(lane, body, state, lanes) for _, lane, body, state in rows]
+            return [decode_record(lane, body, state, due, lanes) for _, lane, body, state, due in rows]
         except msgspec.DecodeError as error:
             raise StoreDamagedError(f"{file.path}: {error}: {RESTORE}") from error
 
@@ -80,6 +83,20 @@ class Reader:
 
     def overdue(self, files: Iterable[DataFile], *, after: MessageId, before: MessageId, limit: int) -> list[Record]:
         return self._open_ones(files, _codes(AWAITING_RECEIPT), after=after, before=before, limit=limit)
+
+    def held(self, files: Iterable[DataFile], *, after: MessageId, limit: int) -> list[Record]:
+        return self._open_ones(files, _codes({Status.HELD}), after=after, before=LAST_ID, limit=limit)
+
+    def due(self, files: Iterable[DataFile], *, now: Milliseconds, limit: int) -> list[Record]:
+        found: list[Record] = []
+        for file in files:
+            if len(found) < limit:
+                found += self.records(file, _DUE, (now, limit - len(found)))
+        return found
+
+    def next_due(self, files: Iterable[DataFile]) -> Milliseconds | None:
+        times = [self.rows(file.path, _NEXT_DUE, ())[0][0] for file in files]
+        return min((due for due in times if due is not None), default=None)
 
     def expired(self, files: Iterable[DataFile], *, now: Milliseconds, limit: int) -> list[Record]:
         found: list[Record] = []

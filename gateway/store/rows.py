@@ -117,15 +117,15 @@ def encode_text(texts: Sequence[str]) -> str:
     return _ENCODER.encode(texts).decode()
 
 
-def decode_record(lane: int, body: str, state: str | None, lanes: Lanes) -> Record:
+def decode_record(lane: int, body: str, state: str | None, due: int | None, lanes: Lanes) -> Record:
     """One row of `message`."""
     message = _MESSAGE.decode(body)
-    name = lanes.name(lane) if lanes.status(lane) is Status.QUEUED else ""
-    return (
-        new_record(message, lanes.status(lane), lane=name)
-        if state is None
-        else Record(message, _STATE.decode(state), name)
-    )
+    status = lanes.status(lane)
+    name = lanes.name(lane) if status is Status.QUEUED else ""
+    record = new_record(message, status, lane=name) if state is None else Record(message, _STATE.decode(state), name)
+    if status is Status.SCHEDULED:
+        record.due = due or 0
+    return record
 
 
 def decode_inbound(body: str) -> InboundMessage:

@@ -7,6 +7,7 @@ only ever added at the end. A message is one row:
     lane        what the message waits for: the number of its lane while it is queued, else the code of its status.
                 More than 0 is open; the index holds these rows only
     expires_at  milliseconds since 1970
+    due         when a scheduled message is looked at again, in the same; of others it means nothing
     body        the Message, as JSON
     state       the State, as JSON; NULL while it is what `new_record` makes of the message and its lane
 """
@@ -92,6 +93,16 @@ STEPS: Final[tuple[Step, ...]] = (
                 space TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (space, key)
             ) WITHOUT ROWID
             """,
+        ),
+    ),
+    Step(
+        data=(
+            "ALTER TABLE message ADD COLUMN due INTEGER",
+            f"""
+            UPDATE message SET due = coalesce(body ->> '{PATHS["send_at"]}', 0)
+            WHERE lane > 0 AND lane = {STATUS_CODES[Status.SCHEDULED]}
+            """,  # noqa: S608 the paths are ours
+            f"CREATE INDEX scheduled_message ON message (due) WHERE lane = {STATUS_CODES[Status.SCHEDULED]}",
         ),
     ),
 )

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
-from gateway.message import MessageId, Milliseconds, Record, Status, first_id_at
+from gateway.message import FINAL, MessageId, Milliseconds, Record, first_id_at
 from gateway.store.api import (
     Commit,
     InboundMessage,
@@ -30,7 +30,7 @@ from gateway.store.cutting import Cut, Cutter, Taken
 from gateway.store.files import Catalog, Layout, files_between
 from gateway.store.indexes import LAST_ID, Indexes
 from gateway.store.indexing import Indexing
-from gateway.store.matching import UNSETTLED, has_attempt
+from gateway.store.matching import has_attempt
 from gateway.store.reader import Reader
 from gateway.store.rows import Lanes
 from gateway.store.schema import STEPS, Step
@@ -163,7 +163,7 @@ class SqliteStore:
 
     async def find(self, query: Query) -> Page:
         files = self._catalog.from_id(first_id_at(query.since))
-        if query.status in UNSETTLED or query.status is Status.QUEUED:
+        if query.status is not None and query.status not in FINAL:
             files = self._catalog.open_files()
         search = Search(self._reader, files, query, budget=self._settings.search_messages)
         return await self._ask(search.run, self._indexes.regions)
@@ -180,6 +180,15 @@ class SqliteStore:
         while chunk := await self._ask(self._reader.unsettled, files, after=after, limit=_CHUNK):
             yield chunk
             after = chunk[-1].id
+
+    async def due(self, *, now: Milliseconds, limit: int) -> list[Record]:
+        return await self._ask(self._reader.due, self._catalog.open_files(), now=now, limit=limit)
+
+    async def next_due(self) -> Milliseconds | None:
+        return await self._ask(self._reader.next_due, self._catalog.open_files())
+
+    async def held(self, *, after: MessageId, limit: int) -> list[Record]:
+        return await self._ask(self._reader.held, self._catalog.open_files(), after=after, limit=limit)
 
     async def overdue(self, *, accepted_before: Milliseconds, after: MessageId, limit: int) -> list[Record]:
         before = first_id_at(accepted_before)

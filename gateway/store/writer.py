@@ -9,13 +9,14 @@ from typing import Final
 
 import msgspec
 
-from gateway.message import MessageId, Milliseconds
+from gateway.message import MessageId, Milliseconds, Status
 from gateway.store.api import StoreError
 from gateway.store.checkpoints import Checkpointer
 from gateway.store.control import Control
 from gateway.store.database import Connection, naming, open_for_writing, run_in_transaction, sync
 from gateway.store.files import DataFile
 from gateway.store.rows import EntryRows, Rows
+from gateway.store.schema import STATUS_CODES
 
 INSERT_MESSAGES: Final = """
     INSERT INTO message (id, lane, expires_at, body)
@@ -30,6 +31,11 @@ UPDATE_MESSAGES: Final = """
     ) AS changed
     WHERE message.id = changed.id
 """
+_SET_DUE: Final = f"""
+    UPDATE message SET due = changed.due
+    FROM (SELECT value ->> 0 AS id, value ->> 1 AS due FROM json_each(CAST(? AS TEXT))) AS changed
+    WHERE message.id = changed.id AND lane = {STATUS_CODES[Status.SCHEDULED]}
+"""  # noqa: S608 the number is ours
 # Attempts that this change is the first to tell of, of messages whose index is built already or being built.
 _NEW_ATTEMPTS: Final = """
     WITH changed AS (
@@ -56,6 +62,7 @@ class FileWrites(msgspec.Struct, frozen=True):
     appended: Rows | None
     changed: Rows | None
     inbound: bytes  # JSON array; empty when there is none
+    scheduled: bytes  # JSON: [id, due] of those that are scheduled after this; empty when there is none
     latest: Milliseconds  # the latest time that any of it tells of
 
     @property
@@ -198,11 +205,13 @@ class Writer:
 
 
 def _write_rows(connection: Connection, writes: FileWrites) -> None:
-    """The four statements of a commit."""
+    """The statements of a commit: four at most, and one more when messages are put off."""
     for statement, rows in ((INSERT_MESSAGES, writes.appended), (UPDATE_MESSAGES, writes.changed)):
         if rows is not None:
             count = connection.execute(statement, (rows.numbers, rows.texts)).rowcount
             assert count == rows.count, f"{writes.file.path}: {count} of {rows.count} rows written"
+    if writes.scheduled:
+        connection.execute(_SET_DUE, (writes.scheduled,))
     if writes.inbound:
         connection.execute(_INSERT_INBOUND, (writes.inbound,))
     connection.execute(_UPDATE_TALLY, (writes.appended_count, writes.latest))

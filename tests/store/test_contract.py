@@ -8,6 +8,8 @@ from gateway.message import Message, MessageId, Record, Status, first_id_at
 from gateway.store.api import Query, Store, UnmatchedReceipt
 from gateway.store.matching import copy_of
 
+MORNING = 1_800_000_000_000
+
 LANE = "cmcc-a/normal"
 
 
@@ -267,8 +269,8 @@ async def one_of_each(store, samples) -> dict[Status, Record]:
     return records
 
 
-async def test_unsettled_is_what_is_open_and_not_queued(store, one_of_each):
-    wanted = (Status.HELD, Status.SCHEDULED, Status.SENDING, Status.IN_DOUBT, Status.SUBMITTED)
+async def test_unsettled_is_what_is_with_a_carrier(store, one_of_each):
+    wanted = (Status.SENDING, Status.IN_DOUBT, Status.SUBMITTED)
     assert await gathered(store.unsettled()) == [copy_of(one_of_each[status]) for status in wanted]
 
 
@@ -509,3 +511,57 @@ async def test_entries_outlive_a_restart(shelf):
     await shelf.store.put_entries("t", {"物业": "值".encode()})
     await shelf.reopen()
     assert await shelf.store.entries("t", limit=9) == [("物业", "值".encode())]
+
+
+async def test_due_is_what_is_scheduled_until_then(store, samples):
+    first = samples.record(Status.SCHEDULED, send_at=MORNING + 5_000)
+    put_off = samples.record(Status.SCHEDULED, send_at=MORNING + 1_000)
+    put_off.due = MORNING + 9_000
+    queued = samples.record()
+    await store.append([first, put_off, queued, samples.record(Status.HELD, send_at=MORNING + 1_000)])
+
+    assert await store.next_due() == MORNING + 5_000
+    assert await store.due(now=MORNING + 4_999, limit=10) == []
+    assert await store.due(now=MORNING + 5_000, limit=10) == [copy_of(first)]
+    assert len(await store.due(now=MORNING + 9_000, limit=1)) == 1
+    assert {each.id for each in await store.due(now=MORNING + 9_000, limit=10)} == {first.id, put_off.id}
+
+
+async def test_what_is_put_off_is_due_later_and_what_is_released_is_not_due(store, samples):
+    record, other = samples.record(), samples.record(Status.SCHEDULED, send_at=MORNING + 5_000)
+    await store.append([record, other])
+    record.due = MORNING + 7_000
+    await store.update(samples.enter(record, Status.SCHEDULED))
+
+    assert await store.next_due() == MORNING + 5_000
+    await store.update(samples.enter(other, Status.QUEUED))
+    assert await store.next_due() == MORNING + 7_000
+    assert (await store.read(record.id)).due == MORNING + 7_000
+    other.due = 0
+    await store.update(samples.enter(record, Status.QUEUED))
+    assert await store.next_due() is None
+    assert await store.due(now=MORNING * 2, limit=10) == []
+
+
+async def test_when_something_is_due_is_known_after_a_restart(shelf, samples):
+    record = samples.record(Status.SCHEDULED)
+    record.due = MORNING + 7_000
+    await shelf.store.append([record])
+
+    store = await shelf.reopen()
+
+    assert await store.next_due() == MORNING + 7_000
+    assert await store.due(now=MORNING + 7_000, limit=10) == [copy_of(record)]
+
+
+async def test_held_are_listed_oldest_first(store, samples):
+    records = samples.records(3, status=Status.HELD)
+    await store.append([*records, samples.record()])
+    later = samples.record(Status.HELD)
+    await store.append([later])
+    await store.update(samples.enter(records[1], Status.QUEUED))
+
+    wanted = [copy_of(records[0]), copy_of(records[2]), copy_of(later)]
+    assert await store.held(after=MessageId(0), limit=10) == wanted
+    assert await store.held(after=MessageId(0), limit=2) == wanted[:2]
+    assert await store.held(after=records[2].id, limit=10) == wanted[2:]

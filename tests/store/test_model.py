@@ -8,9 +8,9 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.message import FINAL, MessageId, Record, Status
+from gateway.message import MessageId, Record, Status
 from gateway.store.api import TRANSITIONS, InboundMessage, Query
-from gateway.store.matching import copy_of, has_attempt, matches
+from gateway.store.matching import UNSETTLED, copy_of, has_attempt, matches
 
 LANES = ("a/high", "b/low")
 
@@ -80,6 +80,7 @@ class Model:
                 self.samples.submit(record, carrier_message_id)
             self.samples.enter(record, status)
             record.lane = LANES[m % 2]
+            record.due = m * 1_000
             self.shelf.store.update(record)
 
     async def compare(self, query: Query) -> None:
@@ -98,9 +99,14 @@ class Model:
             wanted = [copy_of(record) for record in waiting if record.lane == lane]
             assert await store.queued(lane, after=MessageId(0), limit=100) == wanted
         unsettled = [record async for chunk in store.unsettled() for record in chunk]
-        assert unsettled == [
-            copy_of(record) for record in records if record.status not in FINAL and record.status is not Status.QUEUED
-        ]
+        assert unsettled == [copy_of(record) for record in records if record.status in UNSETTLED]
+        scheduled = [record for record in records if record.status is Status.SCHEDULED]
+        assert await store.next_due() == min((record.due_at for record in scheduled), default=None)
+        for now in {record.due_at for record in scheduled}:
+            wanted = {record.id for record in scheduled if record.due_at <= now}
+            assert {record.id for record in await store.due(now=now, limit=100)} == wanted
+        held = [copy_of(record) for record in records if record.status is Status.HELD]
+        assert await store.held(after=MessageId(0), limit=100) == held
         for ids in (["id-1"], ["id-2.1", "id-2"]):
             wanted = [copy_of(record) for record in reversed(records) if has_attempt(record, "cmcc-a", ids)]
             assert await store.find_attempts("cmcc-a", ids) == wanted
