@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from gateway.config import Config, load_plan
+from gateway.config import Config, load_holidays, load_plan
 from gateway.config_errors import ConfigError
 from gateway.delivery.binds import Bind
 from gateway.delivery.carriers import Carrier
@@ -39,6 +39,7 @@ from gateway.policy.signature import SignatureStage
 from gateway.policy.symbols import SymbolStage
 from gateway.refs import ClientRefs
 from gateway.routing.router import CarrierReach, Router
+from gateway.rules import Rules
 from gateway.store.api import Store
 from gateway.store.sqlite import SqliteStore
 
@@ -60,6 +61,8 @@ class Gateway:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._plan = load_plan(config)
+        self._rules = Rules(config)
+        self._gate = self._rules.gate()
         self._metrics = Metrics()
         self._store: Store = SqliteStore(config.store)
         self._delivery: Delivery | None = None
@@ -115,6 +118,7 @@ class Gateway:
             categories=self._config.categories,
             clock=wall_clock,
             random=random.random,
+            gate=self._gate,
         )
 
     async def _load_refs(self) -> ClientRefs:
@@ -143,7 +147,11 @@ class Gateway:
                     OptOutTextStage(content.opt_out_text),
                     ContentStage(),
                 ],
-                [OtpStage(content.otp_keywords), SymbolStage(content.refused_symbols, content.tagged_symbols)],
+                [
+                    OtpStage(content.otp_keywords),
+                    SymbolStage(content.refused_symbols, content.tagged_symbols),
+                    *self._rules.stages(),
+                ],
             ),
             router=Router(
                 [_reach(carrier) for carrier in delivery.carriers.values()],
@@ -154,6 +162,7 @@ class Gateway:
             refs=refs,
             valid_for_seconds={name: each.valid_for_seconds for name, each in self._config.categories.items()},
             is_up=delivery.is_up,
+            due=self._gate.due,
             on_accepted=on_accepted,
             on_refused=lambda account, category, reason: metrics.messages_refused.add((account, category, reason)),
             clock=wall_clock,
@@ -254,6 +263,7 @@ async def run(config: Config, on_ready: Callable[[str], None] = lambda _: None) 
 def check(config: Config) -> None:
     """Everything that can be checked without starting. Raises ConfigError."""
     load_plan(config)
+    load_holidays(config)
     try:
         Keys((account.key_hash, account.account) for account in config.account)
     except ValueError as error:

@@ -9,8 +9,9 @@ import os
 import re
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -18,8 +19,11 @@ from gateway.config_checks import check_config
 from gateway.config_errors import SECRETS, ConfigError, entry_place, from_validation_error, wrong
 from gateway.config_tables import Config
 from gateway.numbers import NumberPlan, NumberPlanError
+from gateway.policy.windows import Holidays, HolidaysError
 
-__all__ = ["Config", "load", "load_plan", "shipped"]
+__all__ = ["Config", "load", "load_holidays", "load_plan", "shipped"]
+
+T = TypeVar("T")
 
 _SECRET_BYTES: Final = 4_096  # what a file with a secret may hold at most
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -39,19 +43,28 @@ def load(path: Path) -> Config:
 
 def load_plan(config: Config) -> NumberPlan:
     """The number plan that the config names. Raises ConfigError."""
-    named = config.numbers.plan
-    path = Path(named) if named else shipped("number_plan.csv")
+    return _load_table("numbers.plan", config.numbers.plan, "number_plan.csv", NumberPlan.parse)
+
+
+def load_holidays(config: Config) -> Holidays:
+    """The holidays that the config names. Raises ConfigError."""
+    return _load_table("hours.holidays", config.hours.holidays, "holidays.csv", Holidays.parse)
+
+
+def _load_table(setting: str, named: str, ours: str, parse: Callable[[str], T]) -> T:
+    """A table from the file that a setting names, or from the one that comes with the gateway. Raises ConfigError."""
+    path = Path(named) if named else shipped(ours)
     try:
-        return NumberPlan.parse(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         rule = f"must name a file that can be read ({error.strerror})"
     except UnicodeDecodeError:
         rule = "must name a file in UTF-8"
-    except NumberPlanError as error:
+    except (NumberPlanError, HolidaysError) as error:
         rule = str(error)
     except ValueError:  # a NUL in the path
         rule = "must name a file"
-    raise wrong("numbers.plan", str(path), rule)
+    raise wrong(setting, str(path), rule)
 
 
 def shipped(name: str) -> Path:

@@ -4,11 +4,14 @@ import ssl
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from gateway.config_errors import ConfigError, wrong
 from gateway.config_tables import AccountSettings, Config, RouteSettings
 from gateway.delivery.settings import BindMode, BindSettings, CarrierSettings
+from gateway.message import Category
 from gateway.policy.signature import signature_fault
+from gateway.policy.windows import parse_window
 
 _KEY_BYTES: Final = 8  # shorter ones can be guessed
 
@@ -22,6 +25,7 @@ def check_config(config: Config) -> None:
     accounts = {account.name for account in config.account}
     for number, route in enumerate(config.route, 1):
         _check_route(f"route[{number}]", route, carriers, accounts)
+    _check_hours(config)
     if "\0" in config.store.path:
         raise wrong("store.path", config.store.path, "must name a directory")
     delivery = config.delivery
@@ -31,6 +35,22 @@ def check_config(config: Config) -> None:
         "retry_first_seconds",
         delivery.retry_first_seconds,
     )
+
+
+def _check_hours(config: Config) -> None:
+    for category, settings in config.categories.items():
+        place = f"category.{category}.hours"
+        if settings.hours and category is Category.OTP:
+            raise wrong(place, settings.hours[0], "must be [] or left out: a code that comes in the morning is no use")
+        for text in settings.hours:
+            try:
+                parse_window(text)
+            except ValueError as error:
+                raise wrong(place, text, str(error)) from None
+    try:
+        ZoneInfo(config.hours.time_zone)
+    except (KeyError, ValueError, OSError):  # as the name is none, is a path, or is that of a directory
+        raise wrong("hours.time_zone", config.hours.time_zone, "must name a time zone such as Asia/Shanghai") from None
 
 
 def _check_accounts(accounts: Sequence[AccountSettings]) -> None:

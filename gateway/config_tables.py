@@ -22,7 +22,7 @@ from gateway.http.settings import HttpSettings
 from gateway.logs import LogSettings
 from gateway.message import Category
 from gateway.numbers import Network
-from gateway.policy.settings import ContentSettings
+from gateway.policy.settings import ContentSettings, HoursSettings
 from gateway.refs import ClientRefSettings
 from gateway.routing.router import Route
 from gateway.store.settings import StoreSettings
@@ -103,6 +103,7 @@ class CategoryChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     on_doubt: OnDoubt | None = None
     valid_for_seconds: Annotated[int, msgspec.Meta(ge=1, le=172_800)] | None = None
+    hours: Annotated[tuple[str, ...], msgspec.Meta(max_length=50)] | None = None
 
     def apply_to(self, settings: CategorySettings) -> CategorySettings:
         said = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
@@ -129,6 +130,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     numbers: NumberSettings = NumberSettings()
     content: ContentSettings = ContentSettings()
     category: CategoryTables = CategoryTables()
+    hours: HoursSettings = HoursSettings()
     account: tuple[AccountSettings, ...] = ()
     carrier: tuple[CarrierSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()

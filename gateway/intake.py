@@ -113,7 +113,9 @@ class Intake:
         clock: Callable[[], Milliseconds],
         on_refused: Callable[[str, Category, Reason], None] = lambda *_: None,
         is_up: Callable[[str], bool] = lambda _: True,
+        due: Callable[[Message, Milliseconds], Milliseconds] = lambda _, opens_at: opens_at,
     ) -> None:
+        """`due`: when a message goes whose hours open at a time that is told."""
         self._pipeline = pipeline
         self._router = router
         self._store = store
@@ -121,6 +123,7 @@ class Intake:
         self._refs = refs
         self._valid_for_seconds = valid_for_seconds
         self._is_up = is_up
+        self._due = due
         self._on_accepted = on_accepted
         self._on_refused = on_refused
         self._clock = clock
@@ -219,7 +222,10 @@ class Intake:
         first = carriers[0]
         if not self._is_up(first):
             first = next(filter(self._is_up, carriers), first)
-        return new_record(message, status, lane=lane_name(first, priority))
+        record = new_record(message, status, lane=lane_name(first, priority))
+        if status is Status.SCHEDULED and candidate.opens_at is not None:
+            record.due = self._due(message, candidate.opens_at)
+        return record
 
     def _append(self, records: list[Record]) -> Commit:
         commit = self._store.append(records)

@@ -1,17 +1,18 @@
 import hashlib
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from gateway.account import Scope
-from gateway.config import load, load_plan, shipped
+from gateway.config import load, load_holidays, load_plan, shipped
 from gateway.config_errors import ConfigError
 from gateway.config_tables import Config
 from gateway.delivery.settings import DeliverySettings, OnDoubt, default_categories
 from gateway.http.settings import HttpSettings
 from gateway.message import Category
-from tests.config_documents import LEAST, with_value, write
+from tests.config_documents import LEAST, a_document, with_value, write
 
 
 def test_a_file_with_only_the_necessary_tables_gets_the_defaults_for_all_else(tmp_path: Path) -> None:
@@ -111,3 +112,27 @@ def test_a_number_plan_that_cannot_be_used_is_refused(content: bytes | None, fau
 
 def test_the_number_plan_comes_with_the_gateway() -> None:
     assert shipped("number_plan.csv").is_file()
+
+
+def test_the_holidays_that_come_with_the_gateway_can_be_read(tmp_path: Path) -> None:
+    holidays = load_holidays(load(write(tmp_path, a_document())))
+
+    assert date(2026, 10, 1) in holidays.off
+    assert date(2026, 10, 10) in holidays.working
+
+
+def test_a_file_of_holidays_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "holidays.csv"
+    path.write_text("date,kind,note\n2026-10-01,free,\n")
+    config = load(write(tmp_path, with_value("hours/holidays", str(path))))
+
+    with pytest.raises(ConfigError, match=r'^hours.holidays = ".*: line 2: kind = .free.: must be off or working$'):
+        load_holidays(config)
+
+
+def test_hours_are_those_of_the_profile_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    assert load(write(tmp_path, a_document())).categories[Category.MARKETING].hours == ("08:00-20:00",)
+
+    config = load(write(tmp_path, with_value("category/marketing/hours", [])))
+
+    assert config.categories[Category.MARKETING].hours == ()

@@ -38,6 +38,20 @@ def test_binds_of_different_carriers_cannot_share_a_name(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("place", "value", "fault"),
     [
+        ("category/marketing/hours", ["08:00-20:00", "9-5"], 'category.marketing.hours = "9-5": must be HH:MM-HH:MM'),
+        ("category/marketing/hours", ["weekdays 08:00-20:00"], "must name days as mon, tue,"),
+        ("category/otp/hours", ["08:00-20:00"], 'category.otp.hours = "08:00-20:00": must be [] or left out'),
+        ("hours/time_zone", "Asia/Peking", 'hours.time_zone = "Asia/Peking": must name a time zone'),
+        ("hours/time_zone", "../etc/passwd", "must name a time zone such as Asia/Shanghai"),
+    ],
+)
+def test_hours_that_cannot_be_kept_are_refused(place: str, value: Any, fault: str, tmp_path: Path) -> None:
+    assert fault in fault_of(tmp_path, with_value(place, value))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "fault"),
+    [
         ("route/0/carriers", ["backup"], 'route[1].carriers = "backup": must be the name of a [[carrier]]'),
         ("route/0/accounts", ["nobody"], 'route[1].accounts = "nobody": must be the name of an [[account]]'),
         ("route/0/carriers", ["cmcc-a"] * 2, 'route[1].carriers = "cmcc-a": must be used once, is used 2 times'),

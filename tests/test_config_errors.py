@@ -175,7 +175,6 @@ def test_an_unknown_setting_is_refused_with_the_nearest_that_is_known(place: str
         ("cap", [{"name": "otp"}]),
         ("words", [{"file": "words.txt"}]),
         ("accounts", {"directory": "accounts.d"}),
-        ("category/marketing/hours", ["08:00-20:00"]),
         ("carrier/0/price", 0.03),
         ("carrier/0/otp_share", 0.2),
         ("account/0/review", ["marketing"]),

@@ -181,6 +181,18 @@ async def test_a_message_for_later_is_scheduled_and_valid_from_then(rig: Rig):
     assert (record.message.send_at, record.message.expires_at) == (NOW + 600_000, NOW + 660_000)
 
 
+async def test_a_message_outside_its_hours_is_due_when_it_is_told_after_they_open():
+    store = SlowStore()
+    await store.open()
+    rig = Rig(store, due=lambda message, opens_at: opens_at + message.id % 1_000)
+    rig.pipeline_says.opens_at = NOW + 60_000
+    record = await rig.record()
+    assert record.status is Status.SCHEDULED
+    assert record.due_at == NOW + 60_000 + record.id % 1_000
+    assert await store.next_due() == record.due_at
+    await store.close()
+
+
 @pytest.mark.parametrize("seconds", [0, -600])
 async def test_a_time_that_has_passed_means_now(rig: Rig, seconds: int):
     record = await rig.record(send_at=datetime.fromtimestamp(NOW / 1000 + seconds, UTC))

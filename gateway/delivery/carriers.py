@@ -23,9 +23,11 @@ from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
 from gateway.delivery.settings import CarrierSettings, OnDoubt
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
+from gateway.delivery.waiting import Waiting
 from gateway.delivery.wording import Wording, word_record
 from gateway.message import FINAL, Attempt, MessageId, Milliseconds, PartStatus, Priority, Record, Status
 from gateway.rates import TokenBucket, delay_seconds
+from gateway.rulings import Wait
 from gateway.smpp import EncodeError, Pdu, SubmitSm
 from gateway.store.api import StoreError
 
@@ -63,8 +65,10 @@ class Carrier:
         shared: Shared,
         lanes: Mapping[Priority, Lane],
         listener: "CarrierListener",
+        waiting: Waiting,
     ) -> None:
         self.settings = settings
+        self._waiting = waiting
         self.lanes = lanes
         self._in_order = tuple(lanes[priority] for priority in Priority)  # high, normal, low
         self._shared = shared
@@ -146,6 +150,7 @@ class Carrier:
         """Parts of a record in memory wait to go again: before all others of its lane, if it is not there already."""
         waits = any(part.status is PartStatus.WAITING for part in record.state.parts)
         under_way = any(handover.record is record for handover in self._under_way.values())
+        waits = waits and record.state.status is not Status.SCHEDULED  # else it comes when its time has come
         if waits and not under_way and not record.is_final and record.id not in self._put_back:
             self._put_back.add(record.id)
             self.lanes[record.message.priority].put_back(record)
@@ -232,7 +237,7 @@ class Carrier:
             record = lane.take()
             if self._put_back:
                 self._put_back.discard(record.id)
-            if self._may_go(record, at):
+            if self._may_go(record, at) and self._rules_allow(record, at):
                 wording = word_record(record, self.settings)
                 if wording is None:
                     self._give_up(record, at)
@@ -269,6 +274,20 @@ class Carrier:
         assert n is not None
         outcomes.cannot_follow(record, n, "the carrier takes long texts in another form now", at=at)
         self.keep(record)
+
+    def _rules_allow(self, record: Record, at: Milliseconds) -> bool:
+        """Ask the rules again, unless some part has left: the rest of a message follows its beginning."""
+        if record.state.status is not Status.QUEUED:
+            return True
+        ruling = self._shared.gate.hand_over(record.message, self.settings.name, now=at)
+        if ruling is None:
+            return True
+        if isinstance(ruling, Wait):
+            self._waiting.put_off(record, ruling, at=at)
+        else:
+            outcomes.end(record, Status.FAILED, at=at, reason=ruling.reason)
+            self.keep(record)
+        return False
 
     def _hand_over(self, bind: Bind, handover: Handover, now: float, at: Milliseconds) -> None:
         """Hand over the next waiting part of a message: at once, or, where one copy is the rule, after its intent."""

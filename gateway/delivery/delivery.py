@@ -14,14 +14,13 @@ import structlog
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.lanes import Lane
-from gateway.delivery.later import Later
-from gateway.delivery.live import Reading
 from gateway.delivery.receipts import Receipts
 from gateway.delivery.settings import CarrierSettings, OnDoubt
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.delivery.sweeps import Sweeps
+from gateway.delivery.waiting import Waiting
 from gateway.message import MessageId, PartStatus, Priority, Record, Status, carrier_of_lane, lane_name
-from gateway.store.api import Recovered, StoreError
+from gateway.store.api import Commit, Recovered
 
 DRAIN_LOOK_SECONDS: Final = 0.02
 NO_CARRIER: Final = "no configured carrier reaches it"
@@ -42,10 +41,11 @@ class Delivery:
         self._shared = shared
         self._recovered = recovered
         self._receipts = Receipts(shared, next_id)
-        self._scheduled = Later(asyncio.get_running_loop(), self._release_later)
-        self._releasing: set[asyncio.Task[None]] = set()
+        self._waiting = Waiting(shared, queue=self._queue_on_disk, end=self._end)
+        self.approve = self._waiting.approve
+        self.reject = self._waiting.reject
         self.carriers: dict[str, Carrier] = {
-            settings.name: Carrier(settings, shared, self._lanes_of(settings.name), self._receipts)
+            settings.name: Carrier(settings, shared, self._lanes_of(settings.name), self._receipts, self._waiting)
             for settings in carriers
         }
         self._receipts.load(self.carriers, recovered.receipts)
@@ -60,8 +60,8 @@ class Delivery:
         by_lane: defaultdict[str, list[Record]] = defaultdict(list)
         for record in records:
             if record.state.status is Status.SCHEDULED:
-                self._schedule(record)
-            else:
+                self._waiting.note(record.due_at)
+            elif record.state.status is not Status.HELD:
                 by_lane[record.lane].append(record)
         for lane, waiting in by_lane.items():
             self.carriers[carrier_of_lane(lane)].offer(waiting)
@@ -85,10 +85,11 @@ class Delivery:
                 for bind in carrier.binds:
                     tasks.create_task(bind.run(), name=f"bind {bind.name}")
             tasks.create_task(self._sweep_for_ever(), name="sweeps")
+            tasks.create_task(self._waiting.run(), name="scheduled messages")
 
     async def drain(self) -> None:
         """Hand over nothing more; wait, for a while, until the answers under way are on disk."""
-        self._scheduled.stop()
+        self._waiting.stop()
         for carrier in self.carriers.values():
             carrier.stop()
         deadline = asyncio.get_running_loop().time() + self._shared.settings.drain_seconds
@@ -114,11 +115,6 @@ class Delivery:
 
     def _take_up(self, record: Record) -> None:
         """One message that was on its way when the gateway stopped."""
-        if record.status in {Status.SCHEDULED, Status.HELD}:
-            self._shared.live.drop(record)
-            if record.status is Status.SCHEDULED:
-                self._schedule(record)
-            return
         carrier = self._carrier_of(record)
         if carrier is None:
             self._leave_behind(record)
@@ -178,7 +174,7 @@ class Delivery:
                 self._queue_on_disk(record)
             after = records[-1].id
 
-    def _queue_on_disk(self, record: Record) -> None:
+    def _queue_on_disk(self, record: Record) -> Commit:
         """Write a queued record into the lane of its carrier, and let the lane read it from there in its turn."""
         carrier = self._carrier_of(record)
         if carrier is None:
@@ -186,51 +182,27 @@ class Delivery:
             outcomes.end(record, Status.FAILED, at=at, reason=NO_CARRIER)
         else:
             record.lane = lane_name(carrier.name, record.message.priority)
-        self._shared.after.add(self._shared.store.update(record), partial(self._is_queued, carrier, record))
+        commit = self._shared.store.update(record)
+        self._shared.after.add(commit, partial(self._is_queued, carrier, record))
+        return commit
 
     def _is_queued(self, carrier: Carrier | None, record: Record, succeeded: bool) -> None:
         if not succeeded:
             asyncio.get_running_loop().call_later(STORE_RETRY_SECONDS, self._queue_on_disk, record)
             return
+        is_queued = carrier is not None and record.status is Status.QUEUED
+        if carrier is not None and is_queued and any(part.attempts for part in record.state.parts):
+            carrier.send_again(record)  # the answer to an earlier attempt may still come: it stays in memory
+            return
         self._shared.live.drop(record)
-        if carrier is not None and record.status is Status.QUEUED:
+        if carrier is not None and is_queued:
             carrier.lanes[record.message.priority].rewind(record.id)
             carrier.wake()
 
-    # --- messages for later ------------------------------------------------------------------------------------------
-
-    def _schedule(self, record: Record) -> None:
-        """Release a message at its time. Only its id is kept in memory."""
-        assert record.message.send_at is not None
-        delay = (record.message.send_at - self._shared.clock()) / 1000
-        self._scheduled.add(record.id, due=asyncio.get_running_loop().time() + delay)
-
-    def _release_later(self, due: list[MessageId]) -> None:
-        task = asyncio.get_running_loop().create_task(self._release(due))
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
-
-    async def _release(self, due: list[MessageId]) -> None:
-        """Messages whose time has come are queued, and go in the order of their acceptance."""
-        for message_id in due:
-            try:
-                with self._shared.live.reading() as reading:
-                    stored = await self._shared.store.read(message_id)
-                    if stored is not None and stored.status is Status.SCHEDULED:
-                        self._release_one(reading, stored)
-            except StoreError as error:
-                log.warning("could not release a scheduled message", message=str(message_id), error=str(error))
-                self._scheduled.add(message_id, due=asyncio.get_running_loop().time() + 1)
-
-    def _release_one(self, reading: Reading, stored: Record) -> None:
-        send_at = stored.message.send_at
-        if send_at is not None and send_at > self._shared.clock() + 1_000:
-            self._schedule(stored)  # the wall clock went back
-            return
-        record = reading.adopt(stored)
-        if record is stored:  # else it has ended in the meantime
-            outcomes.release(record, at=self._shared.clock())
-            self._queue_on_disk(record)
+    def _end(self, record: Record) -> Commit:
+        """Write a record that ended while it waited; the carrier it would have gone to is the one that counts it."""
+        carrier = self._carrier_of(record) or next(iter(self.carriers.values()))
+        return carrier.keep(record)
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 

@@ -172,9 +172,15 @@ def end(record: Record, status: Status, *, at: Milliseconds, reason: str) -> boo
     return True
 
 
-def release(record: Record, *, at: Milliseconds) -> None:
-    """A message that waited for its time is queued."""
-    _set_status(record, Status.QUEUED, at=at, reason="")
+def release(record: Record, *, at: Milliseconds, reason: str = "") -> None:
+    """A message that waited for its time, or a reviewer, is queued."""
+    _set_status(record, Status.QUEUED, at=at, reason=reason)
+
+
+def put_off(record: Record, *, at: Milliseconds, reason: str) -> None:
+    """A message waits for another time. Put off again and again it makes no more lines."""
+    if record.status is not Status.SCHEDULED:
+        _set_status(record, Status.SCHEDULED, at=at, reason=reason)
 
 
 def _with_attempt(
@@ -200,12 +206,14 @@ def _follow_parts(record: Record, *, at: Milliseconds, reason: str = "") -> None
     """Let the message's status follow from its parts'. A final one changes only as the table allows."""
     before = record.state.status
     after = status_of_parts(record.state.parts)
-    if after is before:
-        return
+    if after is before or (after is Status.QUEUED and before is Status.SCHEDULED):
+        return  # what was put off waits on, whatever is heard of an earlier attempt
     if after in TRANSITIONS[before]:
         _append(record, after, at=at, reason=reason)
     elif before not in FINAL:
-        # A late answer finds a message queued to go again: it had been sent, whatever we thought.
+        # A late answer finds a message queued to go again, or put off: it had been sent, whatever we thought.
+        if before is Status.SCHEDULED:
+            _set_status(record, Status.QUEUED, at=at, reason=reason)
         _set_status(record, Status.SENDING, at=at, reason=reason)
         _set_status(record, after, at=at, reason=reason)
 

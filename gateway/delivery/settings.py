@@ -106,6 +106,7 @@ class CategorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     on_doubt: OnDoubt
     valid_for_seconds: Annotated[int, msgspec.Meta(ge=1, le=172_800)]
+    hours: tuple[str, ...] = ()  # when they may go, as `gateway.policy.windows` has it; none: always
 
 
 class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,5 +128,5 @@ def default_categories() -> dict[Category, CategorySettings]:
     return {
         Category.OTP: CategorySettings(on_doubt=OnDoubt.RESEND, valid_for_seconds=300),
         Category.NOTIFICATION: CategorySettings(on_doubt=OnDoubt.RESEND, valid_for_seconds=86_400),
-        Category.MARKETING: CategorySettings(on_doubt=OnDoubt.WAIT, valid_for_seconds=86_400),
+        Category.MARKETING: CategorySettings(on_doubt=OnDoubt.WAIT, valid_for_seconds=86_400, hours=("08:00-20:00",)),
     }

@@ -10,6 +10,7 @@ from gateway.delivery.live import Live
 from gateway.delivery.settings import CategorySettings, DeliverySettings
 from gateway.message import Category, Milliseconds
 from gateway.metrics import Metrics
+from gateway.rulings import Gate
 from gateway.store.api import Store
 
 STORE_RETRY_SECONDS: Final = 0.5
@@ -26,3 +27,4 @@ class Shared(msgspec.Struct):
     categories: Mapping[Category, CategorySettings]
     clock: Callable[[], Milliseconds]
     random: Callable[[], float]
+    gate: Gate

@@ -1,4 +1,4 @@
-"""What an operator may set about the content of messages to mainland destinations."""
+"""What an operator may set about the content and the hours of messages to mainland destinations."""
 
 from typing import Annotated
 
@@ -25,3 +25,11 @@ class ContentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     opt_out_text: OptOutText = "拒收请回复R"  # put behind marketing that has none; empty: put nothing
     refused_symbols: tuple[Symbol, ...] = ("★", "√", "※", "→", "●", "☞", "✓", "^_^")
     tagged_symbols: tuple[Symbol, ...] = ("¥", "￥", "&")
+
+
+class HoursSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the hours of all categories have in common."""
+
+    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "Asia/Shanghai"
+    holidays: str = ""  # a CSV file; empty: the one that comes with the gateway
+    spread_seconds: Annotated[float, msgspec.Meta(ge=0, le=14_400)] = 600.0

@@ -14,6 +14,7 @@ from gateway.delivery.settings import CarrierSettings, DeliverySettings, default
 from gateway.delivery.shared import Shared
 from gateway.message import Category, IdSource, Message, MessageId, Record, Status, new_record
 from gateway.metrics import Metrics
+from gateway.rulings import Gate, Ruling
 from gateway.smpp import State
 from gateway.store.api import Commit, Query, UnmatchedReceipt
 from gateway.store.memory import MemoryStore
@@ -68,6 +69,19 @@ class SlowStore(MemoryStore):
             await found.keep_receipt(receipt)
         await found.close()
         return found
+
+
+class OpenGate:
+    """Rules that agree to everything."""
+
+    def release(self, message: Message, *, charged: bool, now: int) -> Ruling:
+        return None
+
+    def hand_over(self, message: Message, carrier: str, *, now: int) -> Ruling:
+        return None
+
+    def give_back(self, message: Message, *, charged_at: int, now: int) -> None:
+        pass
 
 
 class Rig:
@@ -144,6 +158,7 @@ async def running(
     *carriers: CarrierSettings,
     store: Any = None,
     recover: bool = True,
+    gate: Gate | None = None,
     **delivery_settings: Any,
 ) -> AsyncIterator[Rig]:
     """Delivery with these carriers. At the end everything stops as it does in a crash, unless it was drained."""
@@ -160,6 +175,7 @@ async def running(
         categories=default_categories(),
         clock=lambda: rig.now(),
         random=lambda: 0.5,
+        gate=gate or OpenGate(),
     )
     ids = IdSource(node=0, last=recovered.last_id)
     delivery = Delivery(carriers, shared, recovered, lambda: MessageId(ids.next(rig.now())))

@@ -91,7 +91,7 @@ def gateway_tables(smpp: str, store: Path, *, on_doubt: str, **carrier: Any) -> 
         "http": {"listen": "127.0.0.1:0"},
         "store": {"path": str(store)},
         "delivery": {"sweep_seconds": 0.5},
-        "category": {name: {"on_doubt": on_doubt} for name in ("otp", "notification", "marketing")},
+        "category": {name: {"on_doubt": on_doubt, "hours": []} for name in ("otp", "notification", "marketing")},
         "account": [{"name": "test", "key": KEY, "scopes": ["send", "read"], "signatures": ["阳光物业"]}],
         "carrier": [
             {

@@ -1,0 +1,54 @@
+"""The rules that hold after acceptance too, built from the config; the app hands them to those who ask.
+
+Their state is here once: intake and the gate look into the same hours and the same opt-outs.
+"""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from gateway.config import Config, load_holidays
+from gateway.gate import PolicyGate
+from gateway.policy.consent import ConsentStage, OptOuts, Suppressed
+from gateway.policy.hours import Hours, HoursStage
+from gateway.policy.pipeline import CountingStage, Pipeline, Stage
+from gateway.policy.windows import Holidays, Windows, parse_window
+
+
+class Rules:
+    """Consent and hours, as they stand. Raises ConfigError for holidays that cannot be read."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.opt_outs = OptOuts()
+        self.suppressed = Suppressed()
+        holidays = load_holidays(config)
+        self._hours = {
+            category: Hours(self._windows(settings.hours, holidays))
+            for category, settings in config.categories.items()
+            if settings.hours
+        }
+
+    def stages(self) -> list[Stage]:
+        """What is asked at acceptance."""
+        valid_for = {name: each.valid_for_seconds for name, each in self._config.categories.items()}
+        return [ConsentStage(self.opt_outs), HoursStage(self._hours, valid_for)]
+
+    def gate(self, counting: Sequence[CountingStage] = ()) -> PolicyGate:
+        """What is asked afterwards. `counting`: the stages that charge those that waited, when they are released."""
+        return PolicyGate(
+            opt_outs=self.opt_outs,
+            suppressed=self.suppressed,
+            hours=self._hours,
+            counting=Pipeline([], [], counting),
+            accounts={account.name: account.account for account in self._config.account},
+            spread_seconds=self._config.hours.spread_seconds,
+        )
+
+    def reload_holidays(self) -> None:
+        """Take the file of holidays as it is now. Raises ConfigError, and then the old ones hold."""
+        holidays = load_holidays(self._config)
+        for category, hours in self._hours.items():
+            hours.change(self._windows(self._config.categories[category].hours, holidays))
+
+    def _windows(self, texts: Sequence[str], holidays: Holidays) -> Windows:
+        return Windows([parse_window(text) for text in texts], ZoneInfo(self._config.hours.time_zone), holidays)

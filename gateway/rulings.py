@@ -1,0 +1,39 @@
+"""What the rules say of a message that was accepted before: it may go (None), it waits, or it ends here.
+
+Delivery asks, and knows nothing of the rules; who builds the gateway hands it a `Gate`.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from gateway.message import Message, Milliseconds
+
+
+class Wait(msgspec.Struct, frozen=True, gc=False):
+    """It is looked at again then. `reason`: why, for its timeline."""
+
+    until: Milliseconds
+    reason: str = ""
+
+
+class Stop(msgspec.Struct, frozen=True, gc=False):
+    """It has failed, with one of the codes of a message."""
+
+    reason: str
+
+
+Ruling = Wait | Stop | None
+
+
+class Gate(Protocol):
+    """Asked before a message that waited goes on. `now`: the wall clock."""
+
+    def release(self, message: Message, *, charged: bool, now: Milliseconds) -> Ruling:
+        """Whether it may be queued now. If so it is charged in this very call, unless it is `charged` already."""
+
+    def hand_over(self, message: Message, carrier: str, *, now: Milliseconds) -> Ruling:
+        """Whether it may still go, by this carrier, now that its turn has come. Asked of every message: quick."""
+
+    def give_back(self, message: Message, *, charged_at: Milliseconds, now: Milliseconds) -> None:
+        """Nothing of it left, and nothing will: undo the charge that was made at that time."""
