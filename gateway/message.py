@@ -137,6 +137,7 @@ class Record(msgspec.Struct, gc=False):
     state: State
     lane: str = ""
     due: Milliseconds = 0  # when it is looked at again while it is scheduled; 0: at its `send_at`
+    told: int = 0  # so many entries of the timeline were told to the account, where they are to be
 
     @property
     def id(self) -> MessageId:

@@ -30,6 +30,7 @@ from gateway.policy.signature import SignatureStage
 from gateway.policy.verdict import Reason, Refusal
 from gateway.refs import ClientRefs, ClientRefSettings
 from gateway.routing.router import CarrierReach, Router
+from gateway.store.matching import copy_of
 from tests.delivery.rig import SlowStore
 from tests.delivery.samples import eventually
 from tests.policy.samples import DEMO, PLAN, SIGNED, a_draft
@@ -138,7 +139,7 @@ def reason(decision: Decision) -> Reason:
 async def test_an_accepted_message_is_on_disk_and_handed_on(rig: Rig):
     record = await rig.record(to="138 0013 8000", client_ref="order-1", batch="july", sender="88", urgent=True)
     message = record.message
-    assert await rig.store.read(message.id) == record
+    assert await rig.store.read(message.id) == copy_of(record)
     assert rig.accepted == [record]
     assert (message.account, message.to, message.network, message.parts) == ("demo", "+8613800138000", "cmcc", 1)
     assert (message.client_ref, message.batch, message.sender, message.urgent) == ("order-1", "july", "88", True)
@@ -323,7 +324,7 @@ async def test_a_rule_that_fails_refuses_its_message_and_no_other(rig: Rig, capl
 async def test_a_repeat_is_answered_with_its_first_message(rig: Rig):
     first = await rig.record(client_ref="order-1")
     again = await rig.one(client_ref="order-1", to="+86 138 0013 8000")  # the same number, spelt otherwise
-    assert again == Accepted(first, duplicate=True)
+    assert again == Accepted(copy_of(first), duplicate=True)
     assert rig.accepted == [first]
     assert rig.counting.charged == ["+8613800138000"]
 
@@ -377,7 +378,7 @@ async def test_a_repeat_with_other_content_is_a_conflict(rig: Rig, other: dict[s
 )
 async def test_a_repeat_that_says_the_same_in_other_words_is_a_repeat(rig: Rig, same: dict[str, Any]):
     first = await rig.record(client_ref="order-1")
-    assert await rig.one(**({"client_ref": "order-1"} | same)) == Accepted(first, duplicate=True)
+    assert await rig.one(**({"client_ref": "order-1"} | same)) == Accepted(copy_of(first), duplicate=True)
 
 
 async def test_a_repeat_of_a_scheduled_message_is_a_repeat_before_and_after_its_time(rig: Rig):
@@ -401,7 +402,7 @@ async def test_a_repeat_in_the_same_request_is_one_too(rig: Rig):
         a_draft(client_ref="order-1"), a_draft(client_ref="order-1"), a_draft(client_ref="order-1", to="13900139000")
     )
     assert isinstance(first, Accepted)
-    assert again == Accepted(first.record, duplicate=True)
+    assert again == Accepted(copy_of(first.record), duplicate=True)
     assert reason(other) is Reason.CLIENT_REF_CONFLICT
     assert len(rig.accepted) == 1
 

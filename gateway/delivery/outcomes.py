@@ -44,6 +44,7 @@ def take_back(record: Record, n: int, k: int, reason: str, *, at: Milliseconds) 
     if state.status is Status.SENDING and status_of_parts(state.parts) is before:
         state.status = before
         state.timeline.pop()
+        record.told = min(record.told, len(state.timeline))
     else:
         _follow_parts(record, at=at, reason=reason)
 
@@ -231,6 +232,7 @@ def _append(record: Record, status: Status, *, at: Milliseconds, reason: str) ->
     entry = Entry(max(at, timeline[-1].at), status, reason)  # a receipt that waited to be claimed is older than a doubt
     if len(timeline) >= 4 and _begins_third_round(timeline, entry):
         del timeline[-2:]  # it goes to and fro, for hours perhaps: the first round is kept, and the last
+        record.told = min(record.told, len(timeline))
     timeline.append(entry)
 
 

@@ -10,8 +10,8 @@ done; what it stands for may or may not be there before. The errors:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Final, NewType, Protocol
 
 import msgspec
 
@@ -118,6 +118,32 @@ class InboundMessage(msgspec.Struct, frozen=True, array_like=True):
     destination: str
     text: str
     at: Milliseconds
+    account: str = ""  # whose it is; empty: nobody's that is known
+
+
+EventId = NewType("EventId", int)  # of events; they grow in the order of the commits
+
+INBOUND: Final = "inbound"  # the type of the event that a subscriber's message is; others are a Status
+
+# Of which types events are kept, by account. Of accounts that are not in it none is.
+Wanted = Mapping[str, frozenset[str]]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One change that an account is to be told of, with what it needs to know of the message."""
+
+    id: EventId
+    account: str
+    message_id: MessageId
+    type: str  # a Status, or INBOUND
+    corrects: str = ""  # the final status that the message had before, when it had one
+    at: Milliseconds
+    reason: str = ""
+    to: str
+    client_ref: str = ""
+    batch: str = ""
+    source: str = ""  # of an inbound message: the subscriber
+    text: str = ""  # of an inbound message
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -175,6 +201,15 @@ class Store(Protocol):
         later wins. When the commit fails the store does not try again: what is there then is what was there before.
         """
 
+    def watch_events(self, wanted: Wanted, on_events: Callable[[Mapping[str, int]], None]) -> None:
+        """Keep events of these types from now on, each in the transaction of its change.
+
+        `on_events` is told how many each account got, once they are on disk.
+        """
+
+    async def forget_events(self, *, before: Milliseconds) -> None:
+        """Events older than this need not be found any more; many of them will not be."""
+
     # Reading. Sees at least everything whose commit was done when the call was made. Each record is a fresh copy; its
     # `lane` is the one it waits in while it is `queued`, else ""; its `due` is its `due_at` while it is `scheduled`,
     # else 0. Raises StoreDamagedError for a file it cannot read.
@@ -223,3 +258,16 @@ class Store(Protocol):
 
     async def entries(self, table: str, *, after: str = "", prefix: str = "", limit: int) -> list[tuple[str, bytes]]:
         """What `put_entries` kept, in the order of the keys (by code point): those behind `after`, under `prefix`."""
+
+    async def events(self, account: str, *, after: EventId, through: EventId | None = None, limit: int) -> list[Event]:
+        """Events of an account with ids above `after`, and up to `through`, in the order of their ids.
+
+        None is missing between those it gives, and none that comes later has a lower id than any of them.
+        """
+
+    async def count_events(self, account: str, *, after: EventId) -> int:
+        """How many events of an account have ids above this."""
+
+    @property
+    def last_event(self) -> EventId:
+        """Every event that is committed from now on has a higher id than this."""

@@ -9,6 +9,7 @@ from gateway.message import MessageId
 from gateway.store.api import UnmatchedReceipt
 from gateway.store.checkpoints import Checkpointer
 from gateway.store.database import Connection, naming, run_in_transaction
+from gateway.store.events import EventFile
 from gateway.store.rows import EntryRows, decode_receipt
 
 _KEEP_RECEIPTS: Final = "INSERT OR IGNORE INTO receipt (body) SELECT value FROM json_each(CAST(? AS TEXT))"
@@ -72,6 +73,22 @@ class Control:
     def add_stragglers(self, attempts: Iterable[tuple[str, str, int]]) -> None:
         """Note attempts (id given by the carrier, carrier, message) that no index will have."""
         self._write("INSERT OR IGNORE INTO straggler VALUES (?, ?, ?)", *attempts)
+
+    def event_files(self) -> list[EventFile]:
+        """Which data files may hold events of which block."""
+        with naming(self._path):
+            rows = self._connection.execute("SELECT first_id, block, begun FROM event_file")
+            return [EventFile(MessageId(first_id), block, begun) for first_id, block, begun in rows]
+
+    def add_event_files(self, files: Iterable[EventFile]) -> None:
+        rows = [(file.block, file.first_id, file.begun) for file in files]
+        self._write("INSERT OR REPLACE INTO event_file VALUES (?, ?, ?)", *rows)
+
+    def forget_event_files(self, files: Iterable[EventFile]) -> None:
+        """The events of these blocks in these files are too old to be found."""
+        self._write(
+            "DELETE FROM event_file WHERE block = ? AND first_id = ?", *((file.block, file.first_id) for file in files)
+        )
 
     def put_entries(self, entries: EntryRows) -> None:
         """Replace, add and remove entries, all of them or none."""

@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.message import MessageId, Milliseconds, Record, Status, time_of_id
 from gateway.store.api import Commit, InboundMessage, StoreError, UnmatchedReceipt
+from gateway.store.events import EventFile, EventLog, News
 from gateway.store.files import Catalog, DataFile, Layout, data_file
 from gateway.store.pending import Chunk, Gathered, PendingEntries
 from gateway.store.rows import Lanes, encode_appended, encode_changed, encode_entries, encode_list, is_untouched
@@ -39,7 +40,7 @@ class _ForFile(msgspec.Struct):
     changed: list[Record] = msgspec.field(default_factory=list)
     inbound: list[InboundMessage] = msgspec.field(default_factory=list)
 
-    def encoded(self, file: DataFile, lanes: Lanes) -> FileWrites:
+    def encoded(self, file: DataFile, lanes: Lanes, news: News | None) -> FileWrites:
         changed = self.changed + [record for record in self.appended if not is_untouched(record)]
         put_off = [
             (record.id, record.due_at)
@@ -52,6 +53,7 @@ class _ForFile(msgspec.Struct):
             changed=encode_changed(changed, lanes) if changed else None,
             inbound=encode_list(self.inbound) if self.inbound else b"",
             scheduled=encode_list(put_off) if put_off else b"",
+            events=encode_list(news.rows) if news else b"",
             latest=self._latest(),
         )
 
@@ -70,6 +72,7 @@ class Cut(msgspec.Struct):
     taken: Taken
     waits: dict[Commit, set[MessageId]]  # the first ids of the files that it is about
     lane_count: int  # how many lanes are known when it is written
+    news: dict[MessageId, News]  # the events of each file, by its first id
 
     def error_of(self, commit: Commit, report: Report) -> StoreError | None:
         """Why a commit failed; None when it did not."""
@@ -85,11 +88,14 @@ class Cut(msgspec.Struct):
 class Cutter:
     """Cuts batches, and learns from the writer's reports. Belongs to the loop."""
 
-    def __init__(self, layout: Layout, settings: StoreSettings, catalog: Catalog, lanes: Lanes) -> None:
+    def __init__(
+        self, layout: Layout, settings: StoreSettings, catalog: Catalog, lanes: Lanes, events: EventLog
+    ) -> None:
         self._layout = layout
         self._settings = settings
         self._catalog = catalog
         self._lanes = lanes
+        self._events = events
         self._saved_lanes = 0
         self._live_messages = 0  # in the newest file
         self._last_id = MessageId(0)  # the highest that was written
@@ -116,7 +122,11 @@ class Cutter:
                 waits[chunk.commit] = {live.first_id}
             for chunk in taken.changed:
                 waits[chunk.commit] = self._sort_in(chunk.records, content, live)
-        files = [one.encoded(file, self._lanes) for file, one in content.items() if one != _ForFile()]
+        content = {file: one for file, one in content.items() if one != _ForFile()}
+        if new_file is not None:
+            self._events.begin_block()
+        news = self._news(content)
+        files = [one.encoded(file, self._lanes, news.get(file.first_id)) for file, one in content.items()]
         batch = Batch(
             files=tuple(files),
             new_file=new_file,
@@ -126,8 +136,9 @@ class Cutter:
             entries=encode_entries(taken.entries.values) if taken.entries else None,
             perhaps_closed=tuple(self._perhaps_closed(content, live)),
             indexed_through=indexed_through,
+            event_files=tuple(self._event_files(news)),
         )
-        return Cut(batch, taken, waits, len(self._lanes.numbers))
+        return Cut(batch, taken, waits, len(self._lanes.numbers), news)
 
     @property
     def last_id(self) -> MessageId:
@@ -142,7 +153,13 @@ class Cutter:
             self._catalog.add(report.created, is_open=True)
             self._live_messages = 0
         if report.control is not None:
+            self._events.settled()
             return 0
+        self._events.saved(cut.batch.event_files)
+        for first_id, news in cut.news.items():
+            if first_id not in report.files:
+                news.confirm()
+        self._events.settled()
         self._saved_lanes = cut.lane_count
         self._catalog.close(report.closed)
         for chunk in cut.taken.appended:
@@ -179,6 +196,19 @@ class Cutter:
             content.setdefault(file, _ForFile()).changed.append(record)
             first_ids.add(file.first_id)
         return first_ids
+
+    def _news(self, content: Mapping[DataFile, _ForFile]) -> dict[MessageId, News]:
+        """The events that these changes are, by file."""
+        found: dict[MessageId, News] = {}
+        for file, one in content.items():
+            news = self._events.news_of((one.appended, one.changed), one.inbound)
+            if news is not None:
+                found[file.first_id] = news
+        return found
+
+    def _event_files(self, news: Mapping[MessageId, News]) -> list[EventFile]:
+        """What `control.db` must know of them before they are written."""
+        return [each for first_id, one in news.items() for each in self._events.unknown_files(first_id, one.rows)]
 
     def _new_lanes(self) -> tuple[tuple[int, str], ...]:
         """The lanes that `control.db` does not know."""

@@ -16,7 +16,8 @@ def copy_of(record: Record) -> Record:
     state = record.state
     lane = record.lane if state.status is Status.QUEUED else ""
     due = record.due_at if state.status is Status.SCHEDULED else 0
-    return Record(record.message, State(state.status, list(state.parts), list(state.timeline)), lane, due)
+    copied = State(state.status, list(state.parts), list(state.timeline))
+    return Record(record.message, copied, lane, due, len(copied.timeline))
 
 
 def matches(query: Query, record: Record) -> bool:

@@ -6,13 +6,15 @@ what is committed and give copies, and a break-down fails what is handed over wh
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 from gateway.message import FINAL, MessageId, Milliseconds, Record, Status, first_id_at
 from gateway.store.api import (
     Commit,
+    Event,
+    EventId,
     InboundMessage,
     Page,
     Query,
@@ -20,7 +22,9 @@ from gateway.store.api import (
     StoreError,
     StoreUnavailableError,
     UnmatchedReceipt,
+    Wanted,
 )
+from gateway.store.events import EventLog, EventRow
 from gateway.store.matching import (
     AWAITING_RECEIPT,
     NOT_YET_SENT,
@@ -53,6 +57,9 @@ class MemoryStore:
         self._new_receipts: list[UnmatchedReceipt] = []
         self._old_receipts: list[UnmatchedReceipt] = []
         self._new_inbound: list[InboundMessage] = []
+        self._event_log = EventLog()
+        self._events: list[EventRow] = []  # in the order of their ids
+        self._on_events: Callable[[Mapping[str, int]], None] = lambda _: None
         self._entries: dict[tuple[str, str], bytes] = {}
         self._new_entries: dict[tuple[str, str], bytes | None] = {}
 
@@ -181,6 +188,52 @@ class MemoryStore:
         ]
         return sorted(found)[:limit]
 
+    def watch_events(self, wanted: Wanted, on_events: Callable[[Mapping[str, int]], None]) -> None:
+        self._event_log.want(wanted)
+        self._on_events = on_events
+
+    async def forget_events(self, *, before: Milliseconds) -> None:
+        self._events = [row for row in self._events if row[5] >= before]
+
+    async def events(self, account: str, *, after: EventId, through: EventId | None = None, limit: int) -> list[Event]:
+        rows = (
+            row
+            for row in self._events
+            if row[0] == account and row[1] > after and (through is None or row[1] <= through)
+        )
+        return [self._event(row) for row in islice(rows, limit)]
+
+    async def count_events(self, account: str, *, after: EventId) -> int:
+        return sum(row[0] == account and row[1] > after for row in self._events)
+
+    @property
+    def last_event(self) -> EventId:
+        return self._event_log.through
+
+    def _event(self, row: EventRow) -> Event:
+        account, event_id, message_id, kind, corrects, at, reason = row
+        record = self._records.get(MessageId(message_id))
+        if record is not None:
+            message = record.message
+            to, client_ref, batch, source, text = message.to, message.client_ref, message.batch, "", ""
+        else:
+            inbound = next(message for message in self._inbound if message.id == message_id)
+            to, client_ref, batch, source, text = inbound.destination, "", "", inbound.source, inbound.text
+        return Event(
+            id=EventId(event_id),
+            account=account,
+            message_id=MessageId(message_id),
+            type=kind,
+            corrects=corrects,
+            at=at,
+            reason=reason,
+            to=to,
+            client_ref=client_ref,
+            batch=batch,
+            source=source,
+            text=text,
+        )
+
     def _newest_first(self) -> Iterator[Record]:
         return reversed(self._records.values())
 
@@ -204,6 +257,7 @@ class MemoryStore:
             commit.set_exception(StoreUnavailableError(str(self._failure)))
             self._drop_handed_over()
             return
+        told = self._tell()
         for record in (*self._appended.values(), *self._updated.values()):
             self._keep(copy_of(record))
         self._updated.clear()
@@ -220,6 +274,19 @@ class MemoryStore:
         self._last_time = max(self._last_time, max(times, default=0))
         self._drop_handed_over()
         commit.set_result(None)
+        if told:
+            self._on_events(told)
+
+    def _tell(self) -> Mapping[str, int]:
+        """Keep the events of what is being committed; how many for each account."""
+        records = (tuple(self._appended.values()), tuple(self._updated.values()))
+        news = self._event_log.news_of(records, self._new_inbound)
+        self._event_log.settled()
+        if news is None:
+            return {}
+        news.confirm()
+        self._events += news.rows
+        return news.counts()
 
     def _keep(self, record: Record) -> None:
         self._records[record.id] = record

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.message import MessageId, Milliseconds, Record, Status
-from gateway.store.api import InboundMessage, StoreDamagedError
+from gateway.store.api import INBOUND, Event, EventId, InboundMessage, StoreDamagedError
 from gateway.store.database import RESTORE, Connection, naming, open_for_reading
 from gateway.store.files import DataFile, files_between
 from gateway.store.indexes import LAST_ID, REBUILD
@@ -34,6 +34,17 @@ _CLIENT_REFS: Final = f"""
 _OF_CARRIER: Final = "WHERE carrier_message_id IN (SELECT value FROM json_each(?)) AND carrier = ? ->> 0"
 _INDEXED_ATTEMPTS: Final = f"SELECT id FROM attempt {_OF_CARRIER}"  # noqa: S608
 _STRAGGLERS: Final = f"SELECT id FROM straggler {_OF_CARRIER}"  # noqa: S608
+
+_EVENTS: Final = f"""
+    SELECT event.id, message, type, corrects, at, reason, coalesce(inbound.body, message.body ->> '{PATHS["to"]}'),
+        message.body ->> '{PATHS["client_ref"]}', message.body ->> '{PATHS["batch"]}'
+    FROM event
+    LEFT JOIN message ON message.id = event.message AND type <> '{INBOUND}'
+    LEFT JOIN inbound ON inbound.id = event.message AND type = '{INBOUND}'
+    WHERE account = ? AND event.id > ? AND event.id <= ?
+    ORDER BY event.id LIMIT ?
+"""  # noqa: S608 the paths are ours
+_COUNT_EVENTS: Final = "SELECT count(*) FROM event WHERE account = ? AND id > ?"
 
 _ENTRIES: Final = (
     "SELECT key, value FROM entry WHERE space = ? AND key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
@@ -146,6 +157,32 @@ class Reader:
         with self._gate, naming(control):
             return self._ids(control, _STRAGGLERS, carrier, carrier_message_ids)
 
+    def events(
+        self,
+        blocks: Iterable[tuple[EventId, Sequence[DataFile]]],
+        account: str,
+        *,
+        after: EventId,
+        through: EventId,
+        limit: int,
+    ) -> list[Event]:
+        """Events from blocks, each with its last id and its files, until there are enough."""
+        found: list[Event] = []
+        for last_of_block, files in blocks:
+            if len(found) == limit:
+                break
+            rows: list[Any] = []
+            for file in files:
+                arguments = (account, after, min(last_of_block, through), limit - len(found))
+                rows += self.rows(file.path, _EVENTS, arguments)
+            rows.sort()
+            found += [_event(account, row) for row in rows[: limit - len(found)]]
+            after = max(after, last_of_block)
+        return found
+
+    def count_events(self, files: Iterable[DataFile], account: str, *, after: EventId) -> int:
+        return sum(self.rows(file.path, _COUNT_EVENTS, (account, after))[0][0] for file in files)
+
     def entries(self, control: Path, table: str, *, after: str, prefix: str, limit: int) -> list[tuple[str, bytes]]:
         """Entries of `control.db` in the order of their keys."""
         arguments = (table, after, prefix, f"{prefix}\U0010ffff", limit)
@@ -176,6 +213,28 @@ class Reader:
         else:
             self._connections.move_to_end(path)
         return connection
+
+
+def _event(account: str, row: tuple[Any, ...]) -> Event:
+    event_id, message_id, kind, corrects, at, reason, to, client_ref, batch = row
+    source = text = ""
+    if kind == INBOUND:
+        inbound = decode_inbound(to)
+        to, source, text = inbound.destination, inbound.source, inbound.text
+    return Event(
+        id=event_id,
+        account=account,
+        message_id=message_id,
+        type=kind,
+        corrects=corrects,
+        at=at,
+        reason=reason,
+        to=to,
+        client_ref=client_ref or "",
+        batch=batch or "",
+        source=source,
+        text=text,
+    )
 
 
 def _codes(statuses: Iterable[Status]) -> list[int]:

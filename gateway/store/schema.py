@@ -105,4 +105,25 @@ STEPS: Final[tuple[Step, ...]] = (
             f"CREATE INDEX scheduled_message ON message (due) WHERE lane = {STATUS_CODES[Status.SCHEDULED]}",
         ),
     ),
+    Step(
+        control=(
+            # Which data files may hold events of which block of ids: see `gateway.store.events`.
+            """
+            CREATE TABLE event_file (
+                block INTEGER NOT NULL, first_id INTEGER NOT NULL, begun INTEGER NOT NULL,
+                PRIMARY KEY (block, first_id)
+            ) WITHOUT ROWID
+            """,
+        ),
+        data=(
+            # What accounts are to be told. `message` is in this file too, so of its content nothing is kept twice.
+            """
+            CREATE TABLE event (
+                account TEXT NOT NULL, id INTEGER NOT NULL, message INTEGER NOT NULL, type TEXT NOT NULL,
+                corrects TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+                PRIMARY KEY (account, id)
+            ) WITHOUT ROWID
+            """,
+        ),
+    ),
 )

@@ -7,7 +7,8 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,18 +17,22 @@ from typing import Final, ParamSpec, TypeVar
 from gateway.message import FINAL, MessageId, Milliseconds, Record, first_id_at
 from gateway.store.api import (
     Commit,
+    Event,
+    EventId,
     InboundMessage,
     Page,
     Query,
     Recovered,
     StoreError,
     UnmatchedReceipt,
+    Wanted,
 )
 from gateway.store.batching import Batching, failed_commit
 from gateway.store.building import Builder
 from gateway.store.checkpoints import Checkpointer, Gates
 from gateway.store.cutting import Cut, Cutter, Taken
-from gateway.store.files import Catalog, Layout, files_between
+from gateway.store.events import EventLog
+from gateway.store.files import Catalog, DataFile, Layout, files_between
 from gateway.store.indexes import LAST_ID, Indexes
 from gateway.store.indexing import Indexing
 from gateway.store.matching import has_attempt
@@ -57,7 +62,9 @@ class SqliteStore:
         self._catalog = Catalog()
         self._indexes = Indexes()
         self._lanes = Lanes()
-        self._cutter = Cutter(self._layout, settings, self._catalog, self._lanes)
+        self._events = EventLog()
+        self._on_events: Callable[[Mapping[str, int]], None] = lambda _: None
+        self._cutter = Cutter(self._layout, settings, self._catalog, self._lanes, self._events)
         self._failure: StoreError | None = None
         self._disk = _DiskReserve(self._layout.directory, settings.disk_reserve_bytes)
         self._gates = Gates()
@@ -89,6 +96,7 @@ class SqliteStore:
             last_id=found.last_id,
             await_batch=self._await_batch,
         )
+        self._events.start(found.event_files)
         self._cutter.start(live_messages=found.live_messages, last_id=found.last_id)
         self._batching = Batching(
             self._settings, self._catalog, cut=self._cut, write=self._write, written=self._written
@@ -239,6 +247,37 @@ class SqliteStore:
         control = self._layout.control
         return await self._ask(self._reader.entries, control, table, after=after, prefix=prefix, limit=limit)
 
+    # Events.
+
+    def watch_events(self, wanted: Wanted, on_events: Callable[[Mapping[str, int]], None]) -> None:
+        self._events.want(wanted)
+        self._on_events = on_events
+
+    async def forget_events(self, *, before: Milliseconds) -> None:
+        gone = self._events.forget(before)
+        if gone:
+            await self._loop.run_in_executor(self._writer_thread, self._control.forget_event_files, gone)
+
+    async def events(self, account: str, *, after: EventId, through: EventId | None = None, limit: int) -> list[Event]:
+        settled = self._events.through
+        last = settled if through is None else EventId(min(settled, through))
+        blocks = [(end, self._existing(first_ids)) for end, first_ids in self._events.holding(after, last)]
+        return await self._ask(self._reader.events, blocks, account, after=after, through=last, limit=limit)
+
+    async def count_events(self, account: str, *, after: EventId) -> int:
+        blocks = self._events.holding(after, self._events.through)
+        files = self._existing({first_id for _, first_ids in blocks for first_id in first_ids})
+        return await self._ask(self._reader.count_events, files, account, after=after)
+
+    @property
+    def last_event(self) -> EventId:
+        return self._events.through
+
+    def _existing(self, first_ids: Iterable[MessageId]) -> list[DataFile]:
+        """The data files that begin with these ids, as far as they are there still."""
+        found = [(first_id, self._catalog.holding(first_id)) for first_id in sorted(first_ids)]
+        return [file for first_id, file in found if file is not None and file.first_id == first_id]
+
     # What the parts ask of each other.
 
     def _cut(self, taken: Taken) -> Cut:
@@ -250,6 +289,9 @@ class SqliteStore:
     def _written(self, cut: Cut, report: Report) -> None:
         count = self._cutter.learn(cut, report)
         self._indexing.appended(count, last_id=self._cutter.last_id)
+        if cut.news and report.control is None:
+            written = [news.counts() for first_id, news in cut.news.items() if first_id not in report.files]
+            self._on_events(written[0] if len(written) == 1 else sum(written, Counter()))
 
     async def _await_batch(self) -> None:
         await self._batching.await_batch()

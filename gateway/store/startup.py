@@ -14,6 +14,7 @@ from gateway.store.api import StoreDamagedError, StoreLockedError, StoreUnavaila
 from gateway.store.checkpoints import Checkpointer
 from gateway.store.control import Control
 from gateway.store.database import Connection, naming, open_for_writing, sync
+from gateway.store.events import EventFile
 from gateway.store.files import DataFile, Layout, data_file, data_files_in
 from gateway.store.indexes import Region, take_stock
 from gateway.store.schema import END_OF_LANES, FIRST_LANE, Step
@@ -27,6 +28,7 @@ class Found(msgspec.Struct):
     files: list[tuple[DataFile, bool]]  # oldest first; whether it may have open messages
     lanes: list[tuple[int, str]]
     receipts: tuple[UnmatchedReceipt, ...]
+    event_files: list[EventFile]
     waiting: dict[int, int] = msgspec.field(default_factory=dict)  # how many are queued, by the number of their lane
     last_id: MessageId = MessageId(0)
     last_time: Milliseconds = 0
@@ -78,7 +80,13 @@ def open_control(layout: Layout, steps: Sequence[Step], checkpointer: Checkpoint
 
 def survey(layout: Layout, control: Control, writer: Writer) -> Found:
     """Read the newest file and those with open messages: what is the last, and what waits. Raises StoreError."""
-    found = Found(take_stock(layout.index), _files(layout, control), control.lanes(), control.receipts())
+    found = Found(
+        take_stock(layout.index),
+        _files(layout, control),
+        control.lanes(),
+        control.receipts(),
+        control.event_files(),
+    )
     found.last_time = max((receipt.at for receipt in found.receipts), default=0)
     # What follows must belong into the newest file, though it may be empty, and be in no index.
     bounds = [file.first_id for file, _ in found.files] + [region.through for region in found.indexed]

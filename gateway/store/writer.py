@@ -14,6 +14,7 @@ from gateway.store.api import StoreError
 from gateway.store.checkpoints import Checkpointer
 from gateway.store.control import Control
 from gateway.store.database import Connection, naming, open_for_writing, run_in_transaction, sync
+from gateway.store.events import EventFile
 from gateway.store.files import DataFile
 from gateway.store.rows import EntryRows, Rows
 from gateway.store.schema import STATUS_CODES
@@ -51,6 +52,11 @@ _NEW_ATTEMPTS: Final = """
         json_each(message.state, '$[1]') AS part, json_each(part.value, '$[1]') AS attempt
 """
 _INSERT_INBOUND: Final = "INSERT INTO inbound SELECT value ->> 0, value FROM json_each(CAST(? AS TEXT))"
+_INSERT_EVENTS: Final = """
+    INSERT INTO event
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+    FROM json_each(CAST(? AS TEXT))
+"""
 _UPDATE_TALLY: Final = "UPDATE tally SET messages = messages + ?, latest = max(latest, ?)"
 _HAS_OPEN: Final = "SELECT EXISTS (SELECT 1 FROM message WHERE lane > 0)"
 
@@ -63,6 +69,7 @@ class FileWrites(msgspec.Struct, frozen=True):
     changed: Rows | None
     inbound: bytes  # JSON array; empty when there is none
     scheduled: bytes  # JSON: [id, due] of those that are scheduled after this; empty when there is none
+    events: bytes  # JSON: rows of `event`; empty when there is none
     latest: Milliseconds  # the latest time that any of it tells of
 
     @property
@@ -85,6 +92,7 @@ class Batch(msgspec.Struct, frozen=True):
     dropped_receipts: bytes = b""
     entries: EntryRows | None = None
     perhaps_closed: tuple[DataFile, ...] = ()  # files that may have no open message left after this
+    event_files: tuple[EventFile, ...] = ()  # to be known before any of `files` is written
     indexed_through: MessageId = MessageId(0)  # up to here, new attempts must be noted: no index will have them
 
 
@@ -162,6 +170,8 @@ class Writer:
         if batch.new_file is not None:
             self._create(batch.new_file)
             report.created = batch.new_file
+        if batch.event_files:
+            self._control.add_event_files(batch.event_files)
         if batch.kept_receipts:
             self._control.keep_receipts(batch.kept_receipts)
 
@@ -205,7 +215,7 @@ class Writer:
 
 
 def _write_rows(connection: Connection, writes: FileWrites) -> None:
-    """The statements of a commit: four at most, and one more when messages are put off."""
+    """The statements of a commit: four at most, and one more each when messages are put off or subscribers write."""
     for statement, rows in ((INSERT_MESSAGES, writes.appended), (UPDATE_MESSAGES, writes.changed)):
         if rows is not None:
             count = connection.execute(statement, (rows.numbers, rows.texts)).rowcount
@@ -214,4 +224,6 @@ def _write_rows(connection: Connection, writes: FileWrites) -> None:
         connection.execute(_SET_DUE, (writes.scheduled,))
     if writes.inbound:
         connection.execute(_INSERT_INBOUND, (writes.inbound,))
+    if writes.events:
+        connection.execute(_INSERT_EVENTS, (writes.events,))
     connection.execute(_UPDATE_TALLY, (writes.appended_count, writes.latest))

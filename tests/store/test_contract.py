@@ -2,10 +2,11 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from gateway.message import Message, MessageId, Record, Status, first_id_at
-from gateway.store.api import Query, Store, UnmatchedReceipt
+from gateway.store.api import INBOUND, EventId, Query, Store, UnmatchedReceipt
 from gateway.store.matching import copy_of
 
 MORNING = 1_800_000_000_000
@@ -565,3 +566,147 @@ async def test_held_are_listed_oldest_first(store, samples):
     assert await store.held(after=MessageId(0), limit=10) == wanted
     assert await store.held(after=MessageId(0), limit=2) == wanted[:2]
     assert await store.held(after=records[2].id, limit=10) == wanted[2:]
+
+
+# Events.
+
+FINALS = frozenset({Status.DELIVERED, Status.FAILED, Status.UNKNOWN, INBOUND})
+NONE = EventId(0)
+
+
+class Listener:
+    """Counts what a store says it has to tell."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, int] = {}
+
+    def __call__(self, counts) -> None:
+        for account, count in counts.items():
+            self.told[account] = self.told.get(account, 0) + count
+
+
+def listen(store: Store, **wanted: frozenset[str]) -> Listener:
+    listener = Listener()
+    store.watch_events(wanted or {"demo": FINALS}, listener)
+    return listener
+
+
+async def test_a_change_that_is_wanted_is_an_event_with_what_it_is_about(store, samples):
+    listener = listen(store)
+    record = samples.record(client_ref="r-1", batch="水费")
+    await store.append([record])
+    await store.update(samples.submit(record, "id-1"))
+    await store.update(samples.deliver(record))
+    [event] = await store.events("demo", after=NONE, limit=9)
+    assert (event.message_id, event.type, event.to, event.client_ref, event.batch, event.at, event.corrects) == (
+        record.id,
+        "delivered",
+        "+8613800138000",
+        "r-1",
+        "水费",
+        record.state.timeline[-1].at,
+        "",
+    )
+    assert event.id <= store.last_event
+    assert listener.told == {"demo": 1}
+
+
+async def test_what_follows_in_one_commit_is_told_change_by_change(store, samples):
+    listen(store, demo=frozenset(Status))
+    record = samples.record()
+    store.append([record])
+    samples.submit(record, "id-1")
+    await store.update(samples.enter(record, Status.UNKNOWN))
+    await store.update(samples.deliver(record))
+    events = await store.events("demo", after=NONE, limit=9)
+    assert [event.type for event in events] == ["queued", "submitted", "unknown", "delivered"]
+    assert [event.corrects for event in events] == ["", "", "", "unknown"]
+    assert [event.id for event in events] == sorted({event.id for event in events})
+
+
+async def test_what_is_written_again_is_not_told_again(shelf, samples):
+    listen(shelf.store)
+    record = samples.record()
+    await shelf.store.append([record])
+    await shelf.store.update(samples.deliver(record))
+    await shelf.store.update(record)
+    stored = await shelf.store.read(record.id)
+    await shelf.store.update(stored)
+    await shelf.reopen()
+    listen(shelf.store)
+    await shelf.store.update(await shelf.store.read(record.id))
+    assert len(await shelf.store.events("demo", after=NONE, limit=9)) == 1
+
+
+async def test_an_account_is_told_of_its_own_and_of_nothing_that_it_did_not_ask_for(store, samples):
+    listen(store, demo=FINALS, other=frozenset({Status.FAILED}))
+    mine, theirs, nobodys = (samples.record(account=account) for account in ("demo", "other", "third"))
+    await store.append([mine, theirs, nobodys])
+    await asyncio.gather(*(store.update(samples.deliver(record)) for record in (mine, theirs, nobodys)))
+    assert [event.message_id for event in await store.events("demo", after=NONE, limit=9)] == [mine.id]
+    assert await store.events("other", after=NONE, limit=9) == []
+    assert await store.events("third", after=NONE, limit=9) == []
+
+
+async def test_events_of_many_files_are_read_in_the_order_of_their_commits(shelf, samples):
+    listen(shelf.store)
+    records = samples.records(9)
+    for record in records:
+        await shelf.store.append([record])
+    order = [records[n] for n in (8, 0, 4, 7, 1, 5, 6, 2, 3)]
+    for record in order[:5]:
+        await shelf.store.update(samples.deliver(record))
+    await shelf.reopen()
+    listen(shelf.store)
+    for record in order[5:]:
+        await shelf.store.update(samples.deliver(record))
+    found, after = [], NONE
+    while page := await shelf.store.events("demo", after=after, limit=2):
+        found += [event.message_id for event in page]
+        after = page[-1].id
+    assert found == [record.id for record in order]
+    assert await shelf.store.count_events("demo", after=NONE) == 9
+    assert await shelf.store.count_events("demo", after=after) == 0
+    first, second = (await shelf.store.events("demo", after=NONE, limit=2))[:2]
+    assert await shelf.store.events("demo", after=NONE, through=first.id, limit=9) == [first]
+    assert await shelf.store.events("demo", after=first.id, through=second.id, limit=9) == [second]
+
+
+async def test_events_after_a_restart_follow_those_before_it(shelf, samples):
+    listen(shelf.store)
+    record, later = samples.records(2)
+    await shelf.store.append([record, later])
+    await shelf.store.update(samples.deliver(record))
+    last = shelf.store.last_event
+    await shelf.reopen()
+    listen(shelf.store)
+    assert shelf.store.last_event >= last
+    await shelf.store.update(samples.deliver(later))
+    [event] = await shelf.store.events("demo", after=last, limit=9)
+    assert event.message_id == later.id
+
+
+async def test_a_message_of_a_subscriber_is_an_event_of_its_account(store, samples):
+    listen(store)
+    await store.append_inbound(samples.inbound("退订"))
+    message = msgspec.structs.replace(samples.inbound("您好"), account="demo")
+    await store.append_inbound(message)
+    [event] = await store.events("demo", after=NONE, limit=9)
+    assert (event.type, event.message_id, event.source, event.to, event.text) == (
+        INBOUND,
+        message.id,
+        message.source,
+        message.destination,
+        "您好",
+    )
+
+
+async def test_old_events_may_be_forgotten_and_new_ones_are_not(store, samples):
+    listen(store)
+    record, later = samples.records(2)
+    await store.append([record, later])
+    await store.update(samples.deliver(record))
+    samples.now += 86_400_000
+    await store.update(samples.deliver(later))
+    await store.forget_events(before=samples.now)
+    assert later.id in [event.message_id for event in await store.events("demo", after=NONE, limit=9)]
