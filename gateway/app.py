@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from gateway.callbacks.callbacks import Callbacks
 from gateway.config import Config, load_holidays, load_plan
 from gateway.config_errors import ConfigError
 from gateway.delivery.binds import Bind
@@ -65,6 +66,13 @@ class Gateway:
         self._gate = self._rules.gate()
         self._metrics = Metrics()
         self._store: Store = SqliteStore(config.store)
+        self._callbacks = Callbacks(
+            {account.name: account.callback for account in config.account if account.callback is not None},
+            store=self._store,
+            outcomes=self._metrics.callbacks,
+            clock=wall_clock,
+            random=random.random,
+        )
         self._delivery: Delivery | None = None
         self._ready = False
         self._stop = asyncio.Event()
@@ -77,6 +85,7 @@ class Gateway:
         """Start, run until `stop`, drain. Raises ConfigError, StoreError, or OSError when the port is taken."""
         recovered = await self._store.open()
         try:
+            await self._callbacks.start()
             ids = IdSource(node=self._config.node.number, last=recovered.last_id)
             self._delivery = delivery = Delivery(
                 self._config.carrier, self._shared(), recovered, lambda: ids.next(wall_clock())
@@ -95,6 +104,7 @@ class Gateway:
             await self._run_until_stopped(delivery, server)
         finally:
             self._ready = False
+            await self._callbacks.stop()
             await self._store.close()
 
     # --- what the API asks -------------------------------------------------------------------------------------------
@@ -175,6 +185,7 @@ class Gateway:
             intake=intake,
             store=self._store,
             operations=self,
+            callbacks=self._callbacks,
             metrics=self._metrics,
             clock=wall_clock,
         )
@@ -209,6 +220,12 @@ class Gateway:
             (),
             lambda: [((), refs.oldest_age_seconds(now=wall_clock()))],
         )
+        add(
+            "gateway_callbacks_waiting",
+            "Events that are neither taken by their receiver nor given up.",
+            ("account",),
+            self._callbacks.waiting,
+        )
         add("gateway_build_info", "1, with the version.", ("version",), lambda: [((VERSION,), 1)])
 
     # --- run and stop ------------------------------------------------------------------------------------------------
@@ -233,6 +250,7 @@ class Gateway:
     async def _run_tasks(self, delivery: Delivery) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(delivery.run(), name="delivery")
+            tasks.create_task(self._callbacks.run(), name="callbacks")
             tasks.create_task(self._watch_loop(), name="loop lag")
 
     async def _watch_loop(self) -> None:

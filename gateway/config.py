@@ -93,6 +93,8 @@ def _resolve_secrets(document: dict[str, Any]) -> None:
     """Put what "env:NAME" and "file:PATH" name in their place. Raises ConfigError."""
     for account_place, account in _tables(document, "account", "account"):
         _resolve(account, account_place)
+        if isinstance(callback := account.get("callback"), dict):
+            _resolve(callback, f"{account_place}.callback")
     for carrier_place, carrier in _tables(document, "carrier", "carrier"):
         for bind_place, bind in _tables(carrier, "bind", f"{carrier_place}.bind"):
             _resolve(bind, bind_place)

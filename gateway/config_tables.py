@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from gateway.account import Account, Scope
+from gateway.callbacks.settings import CallbackSettings
 from gateway.delivery.settings import (
     CarrierSettings,
     CategorySettings,
@@ -59,6 +60,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     signatures: tuple[str, ...] | None = None
     allow_high: bool = False
     senders: tuple[Sender, ...] | None = None
+    callback: CallbackSettings | None = None
 
     @property
     def account(self) -> Account:

@@ -126,6 +126,9 @@ class Metrics(Collector):
             "status",
         )
         self.receipts = self._counter("gateway_receipts", "Delivery receipts.", "carrier", "status", "matched")
+        self.callbacks = self._counter(
+            "gateway_callbacks", "Events called back, by what became of each try.", "account", "outcome"
+        )
         self.http_requests = self._counter("gateway_http_requests", "HTTP requests.", "route", "status")
         self.accept_seconds = self._histogram(
             "gateway_accept_seconds", "From a whole submit request to its answer, its messages on disk."

@@ -179,7 +179,6 @@ def test_an_unknown_setting_is_refused_with_the_nearest_that_is_known(place: str
         ("carrier/0/otp_share", 0.2),
         ("account/0/review", ["marketing"]),
         ("account/0/quota", 1000),
-        ("account/0/callback", {"url": "https://127.0.0.1/"}),
         ("route/0/strategy", "cheapest"),
     ],
 )

@@ -21,7 +21,12 @@ HEADING = re.compile(r"(?P<comment># )?\[\[?(?P<table>[a-z_.]+)\]\]?")
 SETTING = re.compile(r"(?P<comment># )?(?P<name>[a-z_0-9]+) = (?P<value>.+)")
 REASON = re.compile(r"# (?![a-z_0-9]+ = ).+")
 
-SECRETS = {"key": "a-key-of-the-test", "password": "pa55w0rd", "key_sha256": "0" * 64}
+SECRETS = {
+    "secret": "whsec_" + "A" * 44,
+    "key": "a-key-of-the-test",
+    "password": "pa55w0rd",
+    "key_sha256": "0" * 64,
+}
 
 
 class Declared(msgspec.Struct, frozen=True):
@@ -47,7 +52,7 @@ def declared_settings(kind: Any, table: str = "") -> Iterator[Declared]:
 def written_settings(text: str) -> Iterator[tuple[str, re.Match[str], str]]:
     """Every setting that the file has or shows commented out: its table, the line taken apart, the line above."""
     table = above = ""
-    for line in text.splitlines():
+    for line in re.sub(r"\[\n(.*),\n\]", lambda found: f"[{found[1].strip()}]", text).splitlines():
         heading, setting = HEADING.fullmatch(line), SETTING.fullmatch(line)
         if heading is not None:
             table = heading["table"]

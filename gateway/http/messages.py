@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from gateway.account import Account
 from gateway.http.answers import ListView, MessageView, message_view
 from gateway.http.calls import Answer, Call, answer
-from gateway.http.fields import FILTERS, take_fields, take_parameters
+from gateway.http.fields import FILTERS, Fields, take_fields, take_parameters
 from gateway.http.formats import Shape, shape_of
 from gateway.http.problems import Code, Fault, Problem, invalid
 from gateway.message import MessageId, Milliseconds
@@ -46,7 +46,7 @@ class Messages:
 
     async def list(self, call: Call) -> Answer:
         """A page of messages, newest first, by the parameters of the query."""
-        parameters = _parameters(call.query)
+        parameters = parameters_of(call.query, FILTERS)
         values, faults = take_parameters(parameters, FILTERS)
         if faults:
             raise invalid(*faults)
@@ -122,7 +122,7 @@ def _parse_id(text: str) -> MessageId | None:
     return MessageId(number) if number <= _MAX_ID else None
 
 
-def _parameters(query: str) -> dict[str, str]:
+def parameters_of(query: str, fields: Fields) -> dict[str, str]:
     """The parameters of a query, each at most once. Raises Problem."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
@@ -131,7 +131,7 @@ def _parameters(query: str) -> dict[str, str]:
         raise invalid(Fault(parameter="?", rule=rule)) from None
     parameters = dict(pairs)
     for name, _ in pairs:
-        if name in FILTERS and sum(name == other for other, _ in pairs) > 1:
+        if name in fields and sum(name == other for other, _ in pairs) > 1:
             raise invalid(Fault(parameter=name, rule="must not come twice"))
     # A plus that was not written %2B has become a space: give it back where only a plus makes sense.
     if parameters.get("to", "").startswith(" "):

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from gateway.account import Account, Scope
 from gateway.http.calls import Answer, Call, problem_answer
+from gateway.http.events import CallbackDesk, Events
 from gateway.http.explain import Explain
 from gateway.http.formats import Format, answer_format, body_format
 from gateway.http.keys import Keys
@@ -52,6 +53,7 @@ class HttpServer:
         intake: Intake,
         store: Store,
         operations: Operations,
+        callbacks: CallbackDesk,
         metrics: Metrics,
         clock: Callable[[], Milliseconds],
     ) -> None:
@@ -63,7 +65,10 @@ class HttpServer:
         self._submit = Submit(settings, intake, clock)
         self._status = StatusPages(operations, store, metrics)
         explain = Explain(intake, clock)
-        self._routes = Routes(_routes(settings, self._submit, explain, Messages(store, clock), self._status))
+        events = Events(store, callbacks, clock)
+        self._routes = Routes(
+            [*_routes(settings, self._submit, explain, Messages(store, clock), self._status), *_event_routes(events)]
+        )
         self._request_ids = map(f"{secrets.token_hex(4)}-{{:x}}".format, count(1))
         self._retry_after = {"Retry-After": str(settings.retry_after_seconds)}
         self._runner: web.ServerRunner | None = None
@@ -183,6 +188,15 @@ def _routes(
         Route(method="GET", path="/healthz", handler=status.healthz),
         Route(method="GET", path="/readyz", handler=status.readyz),
         Route(method="GET", path="/metrics", handler=status.metrics, scope=metrics_scope),
+    ]
+
+
+def _event_routes(events: Events) -> list[Route]:
+    """What is told to applications."""
+    return [
+        Route(method="GET", path="/v1/events", handler=events.list, scope=Scope.READ),
+        Route(method="GET", path="/v1/callbacks/failed", handler=events.failed, scope=Scope.SEND),
+        Route(method="POST", path="/v1/callbacks/replay", handler=events.replay, scope=Scope.SEND, takes_body=True),
     ]
 
 

@@ -10,12 +10,15 @@ import msgspec
 import pytest
 
 from gateway.account import Account, Scope
+from gateway.callbacks.callbacks import Callbacks
+from gateway.callbacks.settings import CallbackSettings
 from gateway.http.keys import Keys, hash_key
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.server import HttpServer
 from gateway.http.settings import HttpSettings
 from gateway.intake import Intake
 from gateway.message import Category, IdSource, MessageId, Record
+from gateway.metrics import Metrics
 from gateway.numbers import Network, NumberPlan
 from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
@@ -110,12 +113,20 @@ class Api:
             on_accepted=self.accepted.extend,
             clock=self.clock,
         )
+        self.callbacks = Callbacks(
+            {"alpha": CallbackSettings()},
+            store=self.store,
+            outcomes=Metrics().callbacks,
+            clock=self.clock,
+            random=lambda: 0.5,
+        )
         self.server = HttpServer(
             settings,
             keys=Keys([(hash_key(key), account) for key, account in ACCOUNTS.items()]),
             intake=self.intake,
             store=self.store,
             operations=self.operations,
+            callbacks=self.callbacks,
             metrics=self.metrics,
             clock=self.clock,
         )
@@ -128,6 +139,7 @@ class Api:
 
     async def start(self) -> None:
         await self.store.open()
+        await self.callbacks.start()
         await self.server.start()
         self.session = aiohttp.ClientSession()
 
