@@ -12,7 +12,7 @@ import uvloop
 
 from simulator.checking import SettingError
 from simulator.server import AddressTaken, Simulator
-from simulator.settings import Settings, read_settings, with_scenario
+from simulator.settings import MAIN, Settings, read_settings, with_scenario
 
 EXIT_CANNOT_START = 2
 
@@ -77,7 +77,8 @@ async def _run(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GARBAGE_THRESHOLDS)
-        sys.stdout.write(f"simulator ready smpp={simulator.address} control={simulator.control_address}\n")
+        others = "".join(f" {name}={each.address}" for name, each in simulator.stations.items() if name != MAIN)
+        sys.stdout.write(f"simulator ready smpp={simulator.address} control={simulator.control_address}{others}\n")
         sys.stdout.flush()
         await ended.wait()
 

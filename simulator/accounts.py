@@ -6,8 +6,8 @@ from typing import Final
 from simulator.binds import Bind
 from simulator.ids import FIRST_NUMBER, read
 from simulator.messages import Delivery, Message
+from simulator.scenario import Rate
 from simulator.settings import Account as AccountSettings
-from simulator.settings import Rate
 from simulator.throttle import Throttle
 
 
@@ -45,10 +45,12 @@ class Account:
         message = self._messages[number % self._messages_limit]
         return message if message is not None and message.number == number else None
 
-    def forget(self) -> None:
-        """Forget every message, and what waits; ids go on."""
+    def forget(self, *, reuse_ids: bool = False) -> None:
+        """Forget every message, and what waits; ids go on, or begin again with `reuse_ids`."""
         self.waiting.clear()
         self._messages = [None] * len(self._messages)
+        if reuse_ids:
+            self.next_number = FIRST_NUMBER
 
     def add(self, bind: Bind) -> str:
         """Count a bind in, and return its name."""

@@ -39,6 +39,12 @@ class Link(Protocol):
     def reset(self) -> None:
         """Reset the connection as a crashed peer does."""
 
+    def end_session(self) -> None:
+        """Ask the peer to end the session."""
+
+    def freeze_after(self, data: bytes) -> None:
+        """Write octets, and then neither read nor write any more."""
+
     def pause_reading(self) -> None:
         """Leave what the peer writes in the socket."""
 
@@ -49,9 +55,21 @@ class Link(Protocol):
 class Bind:
     """A connection, from its first octet to its last; `system_id` and `mode` are those it has bound with."""
 
-    __slots__ = ("can_receive", "is_over", "is_paused", "link", "mode", "origin", "record", "system_id", "unanswered")
+    __slots__ = (
+        "began_at",
+        "can_receive",
+        "is_over",
+        "is_paused",
+        "link",
+        "mode",
+        "origin",
+        "record",
+        "submits",
+        "system_id",
+        "unanswered",
+    )
 
-    def __init__(self, link: Link, name: str, journal: Journal) -> None:
+    def __init__(self, link: Link, name: str, journal: Journal, at: float) -> None:
         self.link: Final = link
         self.origin = Origin(name, "")
         self.record: Final = journal.record
@@ -60,6 +78,8 @@ class Bind:
         self.can_receive = False
         self.is_over = False  # nothing more is read from it or written to it
         self.unanswered = 0  # submits that wait for their answer
+        self.submits = 0  # that it has brought
+        self.began_at: Final = at  # Unix time
         self.is_paused = False
 
     def open(self, name: str, system_id: str, mode: Mode) -> None:

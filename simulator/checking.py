@@ -41,6 +41,11 @@ class SettingError(ValueError):
         super().__init__(f"{setting}{shown}: {rule}")
         self.setting = setting
         self.rule = rule
+        self._value = value
+
+    def within(self, table: str) -> "SettingError":
+        """Return the same of a setting in `table`."""
+        return SettingError(f"{table}.{self.setting}", self.rule, self._value)
 
 
 class BrokenRule(ValueError):  # noqa: N818 - it is caught in this module, and becomes a SettingError

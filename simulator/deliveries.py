@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from math import inf
 from typing import Final
 
 from gateway.smpp import CommandStatus
@@ -9,7 +10,7 @@ from simulator.accounts import Account
 from simulator.agenda import Agenda
 from simulator.messages import Delivery
 from simulator.receipts import make_final_receipt, make_intermediate_receipt
-from simulator.settings import Receipts
+from simulator.scenario import Receipts
 
 # What a client says that is short of room, not of will: the deliver_sm comes again. Any other refusal is its last word.
 _PASSING: Final = frozenset(
@@ -99,12 +100,23 @@ class Deliveries:
         else:
             self.open -= 1
 
-    def clear(self) -> None:
-        """Forget everything; answers to what is in flight will mean nothing."""
+    def release(self, *, now: float) -> int:
+        """Let everything that is to come later be due now, and return how much that was."""
+        early = self._agenda.take(now=inf)
+        for delivery in early:
+            self._agenda.add(delivery, due=now)
+        return len(early)
+
+    def forget(self) -> None:
+        """Forget what is to come and what waits; answers to what is in flight will mean nothing."""
         self._generation += 1
         self.open -= len(self._agenda) + self._waiting
         self._agenda.clear()
         self._waiting = 0
+
+    def clear(self) -> None:
+        """Forget everything, the counts too."""
+        self.forget()
         self.sent.clear()
         self.results.clear()
 

@@ -48,6 +48,12 @@ class Dice:
         """Return the chance, 0 to below 1, that says how late the answer to that submit comes."""
         return crc32(destination.encode(), self._latency_start + turn * _GOLDEN_RATIO & 0xFFFF_FFFF) * _UNIT
 
+    def chance(self, purpose: str, key: str, turn: int) -> float:
+        """Return the chance, 0 to below 1, that decides what `purpose` says of the `turn`-th of `key`."""
+        digest = self._start.copy()
+        digest.update(b"%s:%s:%d" % (purpose.encode(), key.encode(), turn))
+        return _WORDS.unpack(digest.digest())[0] * _UNIT  # type: ignore[no-any-return]
+
 
 class Turns:
     """Counts how often each key came, and remembers `limit` keys.

@@ -45,6 +45,11 @@ class LogNormal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
 Delay = Seconds | Uniform | LogNormal
 
 
+def draw(delay: Delay, chance: float) -> float:
+    """Return the seconds that `delay` has for a chance, 0 to below 1."""
+    return delay if isinstance(delay, (float, int)) else delay.at(chance)
+
+
 def drawing(delay: Delay) -> Callable[[float], float]:
     """Return what gives the seconds that `delay` has for a chance, 0 to below 1."""
     if isinstance(delay, (float, int)):

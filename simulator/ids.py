@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simulator.settings import IdForm, Receipts
+from simulator.scenario import IdForm, Receipts
 
 # Ids begin here, so that they have ten decimal digits or eight hexadecimal ones with a letter among them. So no id is
 # another one's in the other form.

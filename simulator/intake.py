@@ -1,31 +1,28 @@
 """Taking submits: each is decided, answered (or not), and its receipts are planned."""
 
-from typing import Final, assert_never
+from typing import Final
 
-from gateway.smpp import CommandId, CommandStatus, Pdu, RegisteredDelivery, SubmitSm, SubmitSmResp, encode
+from gateway.smpp import CommandId, CommandStatus, Pdu, RegisteredDelivery, SubmitSm, SubmitSmResp
 from simulator.accounts import Account
 from simulator.agenda import Agenda
+from simulator.answers import send_reply
 from simulator.binds import Bind
 from simulator.deliveries import Deliveries
-from simulator.distributions import drawing
+from simulator.distributions import draw, drawing
 from simulator.ids import spell_id_of_response
+from simulator.inbound import References
 from simulator.journal import Entry, kind_of
+from simulator.load import Backlog, Curve, Meter
 from simulator.messages import Delivery, Message, Reply
 from simulator.outcomes import DELIVERED, Answer, Outcome
-from simulator.settings import Overload, Scenario, Settings
-from simulator.submits import Decisions, wants_intermediate, wants_receipt
+from simulator.scenario import Scenario
+from simulator.settings import Overload, Settings
+from simulator.submits import Decisions, begins_message, wants_intermediate, wants_receipt
 
 # Looking a member up in its enum costs as much as a dict insert; these are looked up for every submit.
 _SUBMIT_SM: Final = int(CommandId.SUBMIT_SM)
 _RECEIPT_AT_THE_END: Final = int(RegisteredDelivery.RECEIPT)
 _NORMAL: Final = Answer.NORMAL
-_IGNORED: Final = Answer.IGNORED
-
-# What a client that reads it as a PDU finds: a length of 4 GiB.
-GARBAGE: Final = b"\xff" * 32
-
-# What makes of a sequence number another one that is not in use.
-_OTHER_SEQUENCE: Final = 0x4000_0000
 
 # How much later than its receipt an answer comes that is to come after it, also when they go over two connections.
 _AFTER_RECEIPT_SECONDS: Final = 0.05
@@ -37,17 +34,23 @@ class Intake:
     `now` is a monotonic time; with `epoch_seconds` added it is Unix time.
     """
 
-    def __init__(self, settings: Settings, deliveries: Deliveries, *, epoch_seconds: float) -> None:
+    def __init__(
+        self, settings: Settings, deliveries: Deliveries, references: References, *, epoch_seconds: float
+    ) -> None:
         self.processed = 0  # submits that became messages, answered or not
         self._settings = settings
         self._deliveries = deliveries
+        self._references = references
         self._epoch_seconds = epoch_seconds
-        self._decisions = Decisions(settings.seed, settings.outcomes, destinations_limit=settings.memory.destinations)
+        self.decisions: Final = Decisions(
+            settings.seed, settings.scenario, destinations_limit=settings.memory.destinations
+        )
         self._replies: Agenda[Reply] = Agenda()
         self._paused: list[Bind] = []
         self._window: Final = settings.smpp.window
         self._open_limit: Final = settings.memory.open_messages
-        self.change(settings)
+        self._meter = Meter()
+        self.change(settings.scenario)
 
     @property
     def next_due(self) -> float | None:
@@ -58,7 +61,7 @@ class Intake:
         """Send the answers that are due."""
         for reply in self._replies.take(now=now):
             reply.bind.unanswered -= 1
-            self._send_reply(reply, now)
+            send_reply(reply, self._epoch_seconds + now)
         if self._paused:
             self._resume()
 
@@ -69,41 +72,47 @@ class Intake:
         self._latency = latency if isinstance(latency, (float, int)) else None  # of every answer, if it is one
         self._draw_latency = drawing(latency)
         self._draw_delay = drawing(scenario.receipts.delay_seconds)
-        self._decisions.take_chances(scenario.outcomes)
+        self._curve = Curve(scenario.capacity.curve) if scenario.capacity.curve else None
+        queue = scenario.queue
+        self._backlog = Backlog(queue.drain_per_second, queue.segments) if queue.drain_per_second else None
+        self.decisions.change(scenario)
 
     def forget(self) -> None:
         """Begin every count again; answers that are still to come are not forgotten."""
         self.processed = 0
-        self._decisions.forget()
+        self.decisions.forget()
 
     def take(self, bind: Bind, account: Account, request: Pdu, submit: SubmitSm, *, now: float) -> None:
         """Decide a submit, answer it or not, and plan its receipts."""
         at = self._epoch_seconds + now
         phone = submit.destination_addr
+        bind.submits += 1
         has_room = self._deliveries.open < self._open_limit and bind.unanswered < self._window
         if not (has_room and account.throttle is None) and (status := self._check_room(bind, account, now)):
             bind.note(at, incoming=True, pdu=request, phone=phone)
             bind.answer(request, SubmitSmResp(), at, command_status=status, phone=phone)
             return
-        decisions = self._decisions
-        outcome, turn = decisions.decide(submit)
+        outcome, turn = self.decisions.decide(submit, bind.system_id)
         latency = self._latency
-        if latency is None:
-            latency = self._draw_latency(decisions.dice.response_latency(phone, turn))
-        answer = outcome.answer
-        if outcome.refusal or answer is _IGNORED:
+        if latency is None or outcome.latency_seconds is not None:
+            latency = self._latency_of(outcome, phone, turn)
+        waits = 0.0
+        if self._curve is not None or self._backlog is not None:
+            outcome, latency, waits = self._under_load(outcome, latency, phone, turn, now)
+        if outcome.refusal or outcome.answer is Answer.IGNORED:
             bind.note(at, incoming=True, pdu=request, phone=phone)
             if outcome.refusal:
                 self._reply(Reply(bind, request, SubmitSmResp(), outcome.refusal, phone), latency, now)
             else:
                 bind.lose(request, SubmitSmResp())
             return
-        delay = outcome.delay_seconds
-        if delay is None:
-            delay = self._draw_delay(decisions.dice.receipt_delay(phone, turn))
+        if outcome.delay_seconds is None:
+            delay = self._draw_delay(self.decisions.dice.receipt_delay(phone, turn))
+        else:
+            delay = draw(outcome.delay_seconds, self.decisions.dice.receipt_delay(phone, turn))
         number = account.next_number
         message_id = spell_id_of_response(number, self.scenario.receipts, is_altered=outcome.altered_id)
-        delay += latency
+        delay += latency + waits
         message = Message(submit, number, message_id, outcome, at, at + delay, outcome.state)
         account.keep(message)
         self.processed += 1
@@ -112,40 +121,38 @@ class Intake:
         if outcome is DELIVERED and submit.registered_delivery == _RECEIPT_AT_THE_END:
             self._deliveries.schedule(Delivery(bind.system_id, phone, message_id, message, bind), due=now + delay)
         else:
-            self._plan_receipts(bind, message, now, delay)
+            self._plan_receipts(bind, message, now, delay, turn)
+        if outcome.reply or self.scenario.inbound.reply_share:
+            self._plan_reply(bind, message, now, turn)
         response = SubmitSmResp(message_id)
-        if answer is _NORMAL and not latency:
+        if outcome.answer is _NORMAL and not latency:
             bind.answer(request, response, at, phone=phone)
-        else:
-            self._answer_as(outcome, Reply(bind, request, response, CommandStatus.ESME_ROK, phone), latency, now)
+            return
+        if outcome.answer is Answer.AFTER_RECEIPT:
+            latency += _AFTER_RECEIPT_SECONDS
+        self._reply(Reply(bind, request, response, CommandStatus.ESME_ROK, phone, outcome.answer), latency, now)
 
-    def _answer_as(self, outcome: Outcome, reply: Reply, latency: float, now: float) -> None:
-        match outcome.answer:
-            case Answer.NORMAL:
-                self._reply(reply, latency, now)
-            case Answer.AFTER_RECEIPT:
-                self._reply(reply, latency + _AFTER_RECEIPT_SECONDS, now)
-            case Answer.GARBAGE:
-                reply.garbage = True
-                self._reply(reply, latency, now)
-            case Answer.RESET:
-                reply.bind.end()
-                reply.bind.link.reset()
-            case Answer.WRONG_SEQUENCE:
-                number = reply.request.sequence_number ^ _OTHER_SEQUENCE
-                answer = Pdu(CommandStatus.ESME_ROK, number, reply.response)
-                reply.bind.lose(reply.request, reply.response)
-                reply.bind.link.inject(encode(answer))
-                reply.bind.note(self._epoch_seconds + now, incoming=False, pdu=answer, phone=reply.phone)
-            case Answer.HALF:
-                answer = Pdu(CommandStatus.ESME_ROK, reply.request.sequence_number, reply.response)
-                data = encode(answer)
-                reply.bind.end()
-                reply.bind.link.inject_and_reset(data[: len(data) // 2])
-            case Answer.LOST | Answer.IGNORED:
-                reply.bind.lose(reply.request, reply.response)
-            case _:
-                assert_never(outcome.answer)
+    def _latency_of(self, outcome: Outcome, phone: str, turn: int) -> float:
+        chance = self.decisions.dice.response_latency(phone, turn)
+        if outcome.latency_seconds is not None:
+            return draw(outcome.latency_seconds, chance)
+        return self._draw_latency(chance)
+
+    def _under_load(
+        self, outcome: Outcome, latency: float, phone: str, turn: int, now: float
+    ) -> tuple[Outcome, float, float]:
+        """Return what load makes of an outcome, of the latency, and for how long the message waits for its turn."""
+        if self._curve is not None:
+            more, refused = self._curve.at(self._meter.count(now=now))
+            latency += more
+            if refused and self.decisions.dice.chance("capacity", phone, turn) < refused:
+                return Outcome(refusal=CommandStatus[self.scenario.capacity.refuse_with]), latency, 0.0
+        if self._backlog is None or outcome.refusal or outcome.answer is Answer.IGNORED:
+            return outcome, latency, 0.0
+        waits = self._backlog.wait(now=now)
+        if waits is None:
+            return Outcome(refusal=CommandStatus[self.scenario.queue.refuse_with]), latency, 0.0
+        return outcome, latency, waits
 
     def _check_room(self, bind: Bind, account: Account, now: float) -> int:
         """Return the status that refuses a submit for which there is no room, or 0."""
@@ -160,9 +167,9 @@ class Intake:
                 self._paused.append(bind)
         if account.throttle is None or account.throttle.admits(now=now):
             return 0
-        return CommandStatus.ESME_RTHROTTLED
+        return CommandStatus[self.scenario.rate.refuse_with]
 
-    def _plan_receipts(self, bind: Bind, message: Message, now: float, delay: float) -> None:
+    def _plan_receipts(self, bind: Bind, message: Message, now: float, delay: float, turn: int) -> None:
         outcome, wanted = message.outcome, message.submit.registered_delivery
         phone = message.submit.destination_addr
         if wants_intermediate(wanted, outcome):
@@ -170,6 +177,11 @@ class Intake:
             self._deliveries.schedule(intermediate, due=now)
         if not wants_receipt(wanted, outcome.state):
             return
+        receipts = self.scenario.receipts
+        if outcome.late:
+            delay += draw(receipts.late_seconds, self.decisions.dice.chance("late", phone, turn))
+        if outcome.overtaken:
+            delay += receipts.reorder_seconds
         for _ in range(outcome.copies):
             receipt = Delivery(bind.system_id, phone, message.id, message, bind, elsewhere=outcome.other_bind)
             if outcome.answer is Answer.AFTER_RECEIPT:
@@ -177,23 +189,29 @@ class Intake:
             else:
                 self._deliveries.schedule(receipt, due=now + delay)
 
+    def _plan_reply(self, bind: Bind, message: Message, now: float, turn: int) -> None:
+        """Let the subscriber reply to a message: as its number asks, or by chance."""
+        inbound, submit, dice = self.scenario.inbound, message.submit, self.decisions.dice
+        phone, text = submit.destination_addr, message.outcome.reply
+        if not begins_message(submit):
+            return
+        if not text:
+            if dice.chance("reply", phone, turn) >= inbound.reply_share:
+                return
+            text = inbound.reply_texts[int(dice.chance("reply text", phone, turn) * len(inbound.reply_texts))]
+        due = now + draw(inbound.reply_delay_seconds, dice.chance("reply delay", phone, turn))
+        for body in self._references.bodies(phone, submit.source_addr, text):
+            self._deliveries.sent["inbound"] += 1
+            self._deliveries.schedule(Delivery(bind.system_id, phone, body=body), due=due)
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
     def _reply(self, reply: Reply, latency: float, now: float) -> None:
         if latency > 0:
             reply.bind.unanswered += 1
             self._replies.add(reply, due=now + latency)
         else:
-            self._send_reply(reply, now)
-
-    def _send_reply(self, reply: Reply, now: float) -> None:
-        bind = reply.bind
-        if bind.is_over:
-            return
-        status, phone = reply.command_status, reply.phone
-        is_sent = bind.answer(
-            reply.request, reply.response, self._epoch_seconds + now, command_status=status, phone=phone
-        )
-        if is_sent and reply.garbage:
-            bind.link.inject(GARBAGE)
+            send_reply(reply, self._epoch_seconds + now)
 
     def _resume(self) -> None:
         """Read again from those for whom there is room."""

@@ -170,26 +170,6 @@ def name_status(status: int) -> str:
     return _STATUS_NAMES.get(status) or f"0x{status:08x}"
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries are wanted; what is not said matches all. `since` is Unix time, `after` the number of an entry."""
-
-    phone: str | None = None
-    since: float = 0.0
-    after: int = 0
-    command: str | None = None
-    bind: str | None = None
-
-    def matches(self, number: int, entry: Entry) -> bool:
-        """Say whether an entry is wanted. A leading + of a number counts for nothing."""
-        return (
-            entry.at >= self.since
-            and number > self.after
-            and (self.phone is None or entry.phone.removeprefix("+") == self.phone.removeprefix("+"))
-            and (self.command is None or name_command(entry.command_id) == self.command)
-            and (self.bind is None or entry.bind == self.bind)
-        )
-
-
 def render(entry: Entry, *, number: int, with_text: bool = False) -> dict[str, Any]:
     """Return an entry as JSON has it: names for numbers, hex for octets; with `with_text` the text as well."""
     line: dict[str, Any] = {

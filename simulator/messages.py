@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.smpp import Body, MessageState, Pdu, SubmitSm
 from simulator.binds import Bind
-from simulator.outcomes import Outcome
+from simulator.outcomes import Answer, Outcome
 
 
 class Message(msgspec.Struct, gc=False):
@@ -52,11 +52,11 @@ class Delivery(msgspec.Struct, gc=False):
 
 
 class Reply(msgspec.Struct, gc=False):
-    """The answer to a submit_sm; with `garbage` octets that are no PDU follow it."""
+    """The answer to a submit_sm, and what goes wrong with it."""
 
     bind: Bind
     request: Pdu
     response: Body
     command_status: int
     phone: str
-    garbage: bool = False
+    answer: Answer = Answer.NORMAL

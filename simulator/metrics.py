@@ -1,6 +1,6 @@
 """The counts as Prometheus reads them, made when asked for: the path of a message knows nothing of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -12,41 +12,57 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 
 class _Counts(Collector):
-    def __init__(self, counts: dict[str, Any]) -> None:
+    def __init__(self, counts: Mapping[str, dict[str, Any]]) -> None:
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
         """Give each metric with its present values."""
-        counts = self._counts
-        pdus = CounterMetricFamily("simulator_pdus", "PDUs that went over", labels=("direction", "command", "status"))
-        for direction, commands in counts["pdus"].items():
-            for command, statuses in commands.items():
-                for status, count in statuses.items():
-                    pdus.add_metric((direction, command, status), count)
-        yield pdus
-        yield _family("simulator_deliveries", "Receipts and inbound messages first sent", "kind", counts["deliveries"])
-        yield _family("simulator_delivery_results", "What clients made of them", "result", counts["delivery_results"])
-        yield GaugeMetricFamily("simulator_deliveries_open", "Not yet taken by a client", counts["deliveries_open"])
-        yield GaugeMetricFamily(
-            "simulator_deliveries_waiting", "Due, no bind to take them", counts["deliveries_waiting"]
+        pdus = CounterMetricFamily(
+            "simulator_pdus", "PDUs that went over", labels=("smsc", "direction", "command", "status")
         )
-        binds = GaugeMetricFamily("simulator_binds", "Binds of an account", labels=("system_id",))
-        for system_id, count in counts["binds"].items():
-            binds.add_metric((system_id,), count)
-        yield binds
-        yield GaugeMetricFamily("simulator_journal_entries", "Entries in the journal", counts["journal"]["entries"])
-        yield CounterMetricFamily("simulator_journal_dropped", "Entries it has dropped", counts["journal"]["dropped"])
+        sent = _counter("simulator_deliveries", "Receipts and inbound messages first sent", "kind")
+        results = _counter("simulator_delivery_results", "What clients made of them", "result")
+        processed = _counter("simulator_processed", "Submits that became messages, answered or not")
+        dropped = _counter("simulator_journal_dropped", "Entries that the journal has dropped")
+        restarts = _counter("simulator_restarts", "How often it went down and came back")
+        opened = _gauge("simulator_deliveries_open", "Not yet taken by a client")
+        waiting = _gauge("simulator_deliveries_waiting", "Due, no bind to take them")
+        entries = _gauge("simulator_journal_entries", "Entries in the journal")
+        binds = _gauge("simulator_binds", "Binds of an account", "system_id")
+        phase = _gauge("simulator_phase", "The phase of the timeline, from 1; 0 outside of any")
+        for smsc, counts in self._counts.items():
+            for direction, commands in counts["pdus"].items():
+                for command, statuses in commands.items():
+                    for status, count in statuses.items():
+                        pdus.add_metric((smsc, direction, command, status), count)
+            _add_each(sent, smsc, counts["deliveries"])
+            _add_each(results, smsc, counts["delivery_results"])
+            _add_each(binds, smsc, counts["binds"])
+            processed.add_metric((smsc,), counts["processed"])
+            dropped.add_metric((smsc,), counts["journal"]["dropped"])
+            restarts.add_metric((smsc,), counts["restarts"])
+            opened.add_metric((smsc,), counts["deliveries_open"])
+            waiting.add_metric((smsc,), counts["deliveries_waiting"])
+            entries.add_metric((smsc,), counts["journal"]["entries"])
+            phase.add_metric((smsc,), counts["phase"])
+        yield from (pdus, sent, results, processed, dropped, restarts, opened, waiting, entries, binds, phase)
 
 
-def _family(name: str, text: str, label: str, counts: dict[str, int]) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, text, labels=(label,))
+def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(name, text, labels=("smsc", *labels))
+
+
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, labels=("smsc", *labels))
+
+
+def _add_each(family: CounterMetricFamily | GaugeMetricFamily, smsc: str, counts: Mapping[str, int]) -> None:
     for value, count in counts.items():
-        family.add_metric((value,), count)
-    return family
+        family.add_metric((smsc, value), count)
 
 
-def render_metrics(counts: dict[str, Any]) -> bytes:
-    """Return counts, as `Smsc.counts` gives them, in Prometheus' text format."""
+def render_metrics(counts: Mapping[str, dict[str, Any]]) -> bytes:
+    """Return the counts of each SMSC, as `Station.counts` gives them, in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Counts(counts))
     return generate_latest(registry)

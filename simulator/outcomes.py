@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from gateway.smpp import CommandStatus, MessageState
 from simulator.checking import BrokenRule
 from simulator.dice import Roll
+from simulator.distributions import Delay
 
 
 class Answer(Enum):
@@ -22,13 +24,19 @@ class Answer(Enum):
     GARBAGE = "answered, and octets that are no PDU after the answer"
     WRONG_SEQUENCE = "processed, and answered under a sequence number that was never sent"
     HALF = "processed, and the connection reset in the middle of the answer"
+    STUCK = "processed, and the bind silent from the middle of the answer on"
+    SILENT = "processed, and the bind silent from before the answer on"
+    UNBIND = "answered, and the session ended with an unbind"
+    TOO_SHORT = "processed, and answered with a command_length shorter than a header"
+    TOO_LONG = "processed, and answered with a command_length longer than the answer"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of one submit.
 
     `refusal` is the command_status of its answer; when that is not 0 there is nothing else. `copies` is how often the
-    receipt comes, and `delay_seconds` None takes the delay that the scenario has.
+    receipt comes, and a time that is None is as the scenario has it. With `late` it comes `receipts.late_seconds` late,
+    with `overtaken` `receipts.reorder_seconds`. `reply` is what the subscriber answers.
     """
 
     refusal: int = CommandStatus.ESME_ROK
@@ -36,10 +44,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     state: MessageState = MessageState.DELIVERED
     error: str = "000"
     intermediate: bool = False
-    delay_seconds: float | None = None
+    delay_seconds: Delay | None = None
+    latency_seconds: Delay | None = None
     copies: int = 1
     altered_id: bool = False
     other_bind: bool = False
+    late: bool = False
+    overtaken: bool = False
+    reply: str = ""
 
 
 class Special(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,12 +82,20 @@ FAULTS: Final[Mapping[str, Mapping[str, object]]] = {
     "receipt-twice": {"copies": 2},
     "receipt-elsewhere": {"other_bind": True},
     "receipt-altered": {"altered_id": True},
+    "receipt-intermediate": {"intermediate": True},
+    "receipt-reordered": {"overtaken": True},
+    "receipt-late": {"late": True},
     "not-answered": {"answer": Answer.IGNORED},
     "answer-lost": {"answer": Answer.LOST},
     "reset": {"answer": Answer.RESET},
     "garbage": {"answer": Answer.GARBAGE},
     "wrong-sequence": {"answer": Answer.WRONG_SEQUENCE},
     "half-answer": {"answer": Answer.HALF},
+    "half-answer-silence": {"answer": Answer.STUCK},
+    "silence": {"answer": Answer.SILENT},
+    "unbind": {"answer": Answer.UNBIND},
+    "length-too-short": {"answer": Answer.TOO_SHORT},
+    "length-too-long": {"answer": Answer.TOO_LONG},
 }
 
 
@@ -87,7 +107,7 @@ def _once(meaning: str, outcome: Outcome) -> Special:
     return Special(meaning=meaning, first=outcome, then=DELIVERED)
 
 
-# By the last four digits. 0023 to 0099 are kept for later ones; until then they are delivered.
+# By the last four digits. 0030 to 0099 are kept for later ones; until then they are delivered.
 SPECIAL: Final[Mapping[str, Special]] = {
     "0000": _always("receipt DELIVRD at once", Outcome(delay_seconds=0.0)),
     "0001": _always("receipt UNDELIV, err 001", BY_STAT["UNDELIV"]),
@@ -118,6 +138,15 @@ SPECIAL: Final[Mapping[str, Special]] = {
         "the first is answered under a sequence number that was never sent", Outcome(answer=Answer.WRONG_SEQUENCE)
     ),
     "0022": _once("the connection is reset in the middle of the answer to the first", Outcome(answer=Answer.HALF)),
+    "0023": _once("the bind falls silent in the middle of the answer to the first", Outcome(answer=Answer.STUCK)),
+    "0024": _once(
+        "the bind falls silent when the first is processed, before its answer", Outcome(answer=Answer.SILENT)
+    ),
+    "0025": _once("the first is answered, and then the session is unbound", Outcome(answer=Answer.UNBIND)),
+    "0026": _once("the answer to the first says that it is shorter than a header", Outcome(answer=Answer.TOO_SHORT)),
+    "0027": _once("the answer to the first says that it is longer than it is", Outcome(answer=Answer.TOO_LONG)),
+    "0028": _always("receipt DELIVRD, overtaken by the receipts of a second", Outcome(overtaken=True)),
+    "0029": _always("receipt DELIVRD, and the subscriber replies TD", Outcome(reply="TD")),
 }
 
 
@@ -138,14 +167,30 @@ def special_outcome(destination: str, turn: int) -> Outcome:
     return special.first if turn == 1 and special.first is not None else special.then
 
 
+ERROR_CODE_RULE: Final = "an error code of 1 to 10 printable characters without spaces"
+
+
+def is_error_code(text: str) -> bool:
+    """Say whether `text` can stand after `err:` in a receipt."""
+    return 1 <= len(text) <= 10 and text.isascii() and text.isprintable() and " " not in text
+
+
+@lru_cache(maxsize=1024)
+def outcome_of(name: str) -> Outcome:
+    """Return what a name in `mix` stands for: a stat of BY_STAT, and perhaps an error code after a slash."""
+    stat, slash, error = name.partition("/")
+    return msgspec.structs.replace(BY_STAT[stat], error=error) if slash else BY_STAT[stat]
+
+
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Chances(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the numbers fare that ask for nothing: shares of all, 0 to 1.
 
-    `mix` is by stat of the receipt, NONE for no receipt; what it leaves to 1 is DELIVRD. `errors` is by name of
-    command_status; what it leaves to 1 is accepted. `faults` is by name in FAULTS; what it leaves to 1 suffers none.
+    `mix` is by stat of the receipt, NONE for no receipt, or by stat and error code as in "UNDELIV/MK:0014"; what it
+    leaves to 1 is DELIVRD. `errors` is by name of command_status; what it leaves to 1 is accepted. `faults` is by name
+    in FAULTS; what it leaves to 1 suffers none.
     With `special_numbers` off all numbers are of this kind.
     """
 
@@ -155,6 +200,10 @@ class Chances(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     faults: dict[str, Share] = {}
 
     def __post_init__(self) -> None:
+        for name in self.mix:
+            _, slash, error = name.partition("/")
+            if slash and not is_error_code(error):
+                raise BrokenRule(f"mix.{name}", f"must have {ERROR_CODE_RULE} after the /")
         _check_shares("mix", self.mix, BY_STAT)
         _check_shares("errors", self.errors, CommandStatus.__members__)
         _check_shares("faults", self.faults, FAULTS)
@@ -170,14 +219,15 @@ class Chances(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         if status is not None:
             return Outcome(refusal=CommandStatus[status])
         stat = _pick(self.mix, roll.outcome)
-        outcome = DELIVERED if stat is None else BY_STAT[stat]
+        outcome = DELIVERED if stat is None else outcome_of(stat)
         fault = _pick(self.faults, roll.fault)
         return outcome if fault is None else msgspec.structs.replace(outcome, **FAULTS[fault])
 
 
 def _check_shares(field: str, shares: Mapping[str, float], known: Mapping[str, object]) -> None:
     for name in shares:
-        if name not in known:
+        stem = name.partition("/")[0] if field == "mix" else name
+        if stem not in known:
             raise BrokenRule(f"{field}.{name}", f"unknown; known here are {', '.join(known)}")
     if sum(shares.values()) > 1:
         raise BrokenRule(field, "must be shares that add up to at most 1")

@@ -12,7 +12,7 @@ from typing import Final
 from gateway.smpp import EncodedDeliverSm, EsmClass, MessageState, RegisteredDelivery, SubmitSm, Tlv, TlvTag
 from simulator.ids import spell_id_of_receipt
 from simulator.messages import Message
-from simulator.settings import ReceiptForm, Receipts
+from simulator.scenario import ReceiptForm, Receipts
 
 _STATS: Final[Mapping[MessageState, str]] = {
     MessageState.ENROUTE: "ENROUTE",
@@ -97,8 +97,10 @@ def _after_id(state: MessageState, error: str, submitted_minute: float, done_min
 def _parameters_after_id(state: MessageState, error: str) -> str:
     """Return the parameters that follow the one with the id, as Latin-1."""
     parameters = _parameter(Tlv(TlvTag.MESSAGE_STATE, bytes([state])))
-    if error != "000":
-        parameters += _parameter(Tlv(TlvTag.NETWORK_ERROR_CODE, _GSM_NETWORK + int(error).to_bytes(2, "big")))
+    if error != "000" and error.isdecimal():  # others have no form in this parameter
+        parameters += _parameter(
+            Tlv(TlvTag.NETWORK_ERROR_CODE, _GSM_NETWORK + min(int(error), 0xFFFF).to_bytes(2, "big"))
+        )
     return parameters
 
 

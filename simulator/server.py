@@ -1,21 +1,14 @@
-"""A running simulator: the SMSC behind a listener, its timer, and the control HTTP beside it."""
+"""A running simulator: every SMSC of a config, each behind its listener, and the control HTTP beside them."""
 
-import asyncio
-import time
 from types import TracebackType
 from typing import Any, Final, Self
 
-from gateway.connection import Connection
-from gateway.smpp import Event, Role, SessionSettings
-from simulator.binds import Bind
 from simulator.control import start_control
 from simulator.journal import Journal
-from simulator.links import FaultyConnection
-from simulator.settings import Scenario, Settings, Smpp, split_address
+from simulator.scenario import Scenario
+from simulator.settings import MAIN, Settings, split_address
 from simulator.smsc import Smsc
-
-# How long clients may take to answer the unbind when the simulator ends.
-_UNBIND_SECONDS: Final = 2.0
+from simulator.station import Station, join_address
 
 
 class AddressTaken(OSError):  # noqa: N818 - the state of an address
@@ -23,48 +16,60 @@ class AddressTaken(OSError):  # noqa: N818 - the state of an address
 
 
 class Simulator:
-    """An SMSC that listens while the context lasts.
+    """The SMSCs of a config, listening while the context lasts.
 
     `async with Simulator(settings) as simulator:` gives it with `port` and `control_port`, also where the settings have
-    port 0. Raises AddressTaken.
+    port 0. What it does by itself it does to the main SMSC; `stations` has all. Raises AddressTaken, and SettingError
+    for settings that do not fit each other.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings: Final = settings if settings is not None else Settings()
-        self._connections: dict[FaultyConnection, Bind] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_due = 0.0
+        self.stations: dict[str, Station] = {}
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        self.smsc = Smsc(self.settings, epoch_seconds=time.time() - self._loop.time())
-        host, port = split_address(self.settings.smpp.listen)
+        self.stations = {name: Station(name, settings) for name, settings in self.settings.of_each().items()}
         control_host, control_port = split_address(self.settings.control.listen)
         try:
-            self._listener = await self._loop.create_server(self._make_connection, host, port)
-        except OSError as error:
-            raise AddressTaken(f"smpp.listen = {self.settings.smpp.listen!r}: {error.strerror or error}") from error
-        try:
-            self._control = await start_control(self, (control_host, control_port))
-        except OSError as error:
-            self._listener.close()
-            raise AddressTaken(
-                f"control.listen = {self.settings.control.listen!r}: {error.strerror or error}"
-            ) from error
-        self.port: int = self._listener.sockets[0].getsockname()[1]
+            for name, station in self.stations.items():
+                where = "smpp" if name == MAIN else f"smsc[{name}]"
+                await _taking(f"{where}.listen", station.settings.smpp.listen, station.start())
+            control = start_control(self.stations, (control_host, control_port))
+            self._control = await _taking("control.listen", self.settings.control.listen, control)
+        except AddressTaken:
+            for station in self.stations.values():
+                await station.stop()
+            raise
         self.control_port: int = self._control.addresses[0][1]
-        self.address: str = _join(host, self.port)
-        self.control_address: str = _join(control_host, self.control_port)
+        self.control_address: str = join_address(control_host, self.control_port)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listener.close()
         await self._control.cleanup()
-        await self.unbind()
-        if self._timer is not None:
-            self._timer.cancel()
+        for station in self.stations.values():
+            await station.stop()
+
+    @property
+    def main(self) -> Station:
+        """The SMSC that `[smpp]` is about."""
+        return self.stations[MAIN]
+
+    @property
+    def smsc(self) -> Smsc:
+        """What is behind the listener."""
+        return self.main.smsc
+
+    @property
+    def port(self) -> int:
+        """The port of the listener."""
+        return self.main.port
+
+    @property
+    def address(self) -> str:
+        """Where it listens, host:port."""
+        return self.main.address
 
     @property
     def journal(self) -> Journal:
@@ -73,80 +78,32 @@ class Simulator:
 
     def counts(self) -> dict[str, Any]:
         """Return what `GET /counts` answers."""
-        return self.smsc.counts()
+        return self.main.counts()
 
     def change(self, scenario: Scenario) -> None:
         """Behave by another scenario from now on."""
-        self.smsc.change(scenario)
+        self.main.change(scenario)
 
     def reset(self) -> None:
         """Forget messages, receipts that are still to come, the journal and the counts."""
-        self.smsc.reset()
+        self.main.reset()
 
     def send_inbound(self, source: str, destination: str, text: str) -> int:
         """Send a subscriber's message and return its parts. Raises NobodyReceives, TextError."""
-        parts = self.smsc.send_inbound(source, destination, text, now=self._loop.time())
-        self._set_timer()
-        return parts
+        return self.main.send_inbound(source, destination, text)
 
     def drop(self) -> int:
         """Reset every connection, and return how many there were."""
-        for connection, bind in self._connections.items():
-            bind.end()
-            connection.reset()
-        return len(self._connections)
+        return self.main.drop()
 
     async def unbind(self) -> int:
         """End every session in order, and return how many there were."""
-        connections = list(self._connections)
-        await asyncio.gather(*(connection.unbind(timeout_seconds=_UNBIND_SECONDS) for connection in connections))
-        return len(connections)
-
-    # --- connections and time ------------------------------------------------------------------------------------
-
-    def _make_connection(self) -> FaultyConnection:
-        settings = _session_settings(self.settings.smpp)
-        connection = FaultyConnection(Role.SMSC, settings, self._take_events, on_connection=self._connect)
-        connection.closed.add_done_callback(lambda _: self._connections.pop(connection, None))
-        return connection
-
-    def _connect(self, connection: Connection) -> None:
-        assert isinstance(connection, FaultyConnection), "made in _make_connection"
-        self._connections[connection] = self.smsc.connect(connection)
-
-    def _take_events(self, connection: Connection, events: list[Event]) -> None:
-        assert isinstance(connection, FaultyConnection), "made in _make_connection"
-        self.smsc.handle(self._connections[connection], events, now=self._loop.time())
-        self._set_timer()
-
-    def _set_timer(self) -> None:
-        due = self.smsc.next_due
-        if due is None:
-            return
-        if self._timer is not None:
-            if self._timer_due <= due:
-                return
-            self._timer.cancel()
-        # Kept beside the handle: for what is due now uvloop gives one that does not know its time.
-        self._timer_due = due
-        self._timer = self._loop.call_at(due, self._work, due)
-
-    def _work(self, due: float) -> None:
-        self._timer = None
-        # A loop with a coarse clock may call a little early.
-        self.smsc.work(now=max(due, self._loop.time()))
-        self._set_timer()
+        return await self.main.unbind()
 
 
-def _session_settings(smpp: Smpp) -> SessionSettings:
-    return SessionSettings(
-        window=smpp.window,
-        response_timeout_seconds=smpp.response_timeout_seconds,
-        enquire_link_interval_seconds=smpp.enquire_link_seconds or None,
-        session_init_timeout_seconds=smpp.bind_timeout_seconds,
-        report_own_traffic=True,  # the journal has every PDU
-    )
-
-
-def _join(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+async def _taking(setting: str, address: str, listening: Any) -> Any:
+    """Wait for a listener. Raises AddressTaken."""
+    try:
+        return await listening
+    except OSError as error:
+        raise AddressTaken(f"{setting} = {address!r}: {error.strerror or error}") from error

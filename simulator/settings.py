@@ -3,18 +3,16 @@
 import tomllib
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from gateway.smpp import CommandStatus
 from simulator.checking import BrokenRule, SettingError, settings_from
-from simulator.distributions import Delay, Seconds, Uniform
-from simulator.outcomes import Chances
+from simulator.distributions import Seconds
+from simulator.scenario import Overlay, Scenario, Timeline, check_phases, overlaid, read_scenario
+from simulator.tables import Count, Interval, Positive, Table
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=100_000_000)]
-Positive = Annotated[int, msgspec.Meta(ge=1, le=100_000_000)]
-Interval = Annotated[float, msgspec.Meta(ge=0.001, le=864_000)]
+MAIN: Final = "main"  # the SMSC that `[smpp]` is about
 
 
 class Mode(Enum):
@@ -30,25 +28,6 @@ class Overload(Enum):
 
     REFUSE = "refuse"
     READ_SLOWER = "read-slower"
-
-
-class ReceiptForm(Enum):
-    """Where a receipt says what it says."""
-
-    TEXT = "text"
-    TLV = "tlv"
-    BOTH = "both"
-
-
-class IdForm(Enum):
-    """How a message id is written."""
-
-    DECIMAL = "decimal"
-    HEX = "hex"
-
-
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the config."""
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -107,49 +86,19 @@ class Memory(Table, frozen=True):
     destinations: Positive = 200_000
 
 
-class Receipts(Table, frozen=True):
-    """`[receipts]`: when they come, what they look like, and how often they come again."""
+class OtherSmsc(Overlay, frozen=True, kw_only=True):
+    """`[[smsc]]`: one more SMSC in the same process, with a port, accounts and a scenario of its own.
 
-    delay_seconds: Delay = Uniform(0.05, 0.8)
-    form: ReceiptForm = ReceiptForm.BOTH
-    id_in_response: IdForm = IdForm.DECIMAL
-    id_in_receipt: IdForm = IdForm.DECIMAL
-    echo_reference: bool = True
-    retry_seconds: Interval = 5.0
-    retries: Count = 1000
+    Without accounts it has those of the config; what its scenario leaves out is as in the config.
+    """
 
-
-class Response(Table, frozen=True):
-    """`[response]`: how long a submit_sm waits for its answer."""
-
-    latency_seconds: Delay = 0.0
-
-
-class Rate(Table, frozen=True):
-    """`[rate]`: how much an account may send; 0 is no limit."""
-
-    segments_per_second: Annotated[float, msgspec.Meta(ge=0, le=10_000_000)] = 0.0
-    burst_seconds: Interval = 1.0
-
-
-class Binds(Table, frozen=True):
-    """`[binds]`: what a bind meets."""
-
-    refuse_with: str = ""
+    name: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,30}$")]
+    listen: str
+    account: tuple[Account, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.refuse_with and self.refuse_with not in CommandStatus.__members__:
-            raise BrokenRule("refuse_with", "must be the name of a command_status, or nothing")
-
-
-class Scenario(Table, frozen=True):
-    """How the simulator behaves: what can be changed while it runs."""
-
-    receipts: Receipts = Receipts()
-    response: Response = Response()
-    rate: Rate = Rate()
-    binds: Binds = Binds()
-    outcomes: Chances = Chances()
+        _check_address("listen", self.listen)
+        _check_accounts(self.account)
 
 
 class Settings(Scenario, frozen=True):
@@ -160,18 +109,52 @@ class Settings(Scenario, frozen=True):
     control: Control = Control()
     account: tuple[Account, ...] = (Account(),)
     memory: Memory = Memory()
+    smsc: Annotated[tuple[OtherSmsc, ...], msgspec.Meta(max_length=100)] = ()
 
     def __post_init__(self) -> None:
         if not self.account:
             raise BrokenRule("account", "must have at least one entry")
-        names = [account.system_id for account in self.account]
+        _check_accounts(self.account)
+        names = [MAIN, *(smsc.name for smsc in self.smsc)]
         if len(set(names)) < len(names):
-            raise BrokenRule("account", "must have a system_id of its own in each entry")
+            raise BrokenRule("smsc", f"must have a name of its own in each entry, and {MAIN!r} is taken")
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario that the config begins with."""
+        return Scenario(**{name: getattr(self, name) for name in Scenario.__struct_fields__})
+
+    def of_each(self) -> dict[str, "Settings"]:
+        """Return the settings of each SMSC by name, the main one first. Raises SettingError."""
+        alone = msgspec.structs.replace(self, smsc=())
+        every = {MAIN: alone}
+        for smsc in self.smsc:
+            scenario = overlaid(msgspec.structs.replace(self.scenario, timeline=Timeline()), smsc, f"smsc[{smsc.name}]")
+            every[smsc.name] = msgspec.structs.replace(
+                with_behaviour(alone, scenario),
+                smpp=msgspec.structs.replace(self.smpp, listen=smsc.listen),
+                account=smsc.account or self.account,
+            )
+        return every
+
+
+def _check_accounts(accounts: tuple[Account, ...]) -> None:
+    names = [account.system_id for account in accounts]
+    if len(set(names)) < len(names):
+        raise BrokenRule("account", "must have a system_id of its own in each entry")
+
+
+def with_behaviour(settings: Settings, scenario: Scenario) -> Settings:
+    """Return settings with another scenario."""
+    return msgspec.structs.replace(settings, **{name: getattr(scenario, name) for name in Scenario.__struct_fields__})
 
 
 def read_settings(path: Path) -> Settings:
     """Return the settings in the TOML file at `path`. Raises SettingError, and OSError where it cannot be read."""
-    return settings_from(parse_toml(path.read_bytes(), name=str(path)), Settings)
+    settings = settings_from(parse_toml(path.read_bytes(), name=str(path)), Settings)
+    check_phases(settings)
+    settings.of_each()
+    return settings
 
 
 def parse_toml(data: bytes, *, name: str) -> dict[str, Any]:
@@ -182,21 +165,6 @@ def parse_toml(data: bytes, *, name: str) -> dict[str, Any]:
         raise SettingError(name, f"is not TOML: {error}") from error
 
 
-def read_scenario(document: object, start: Scenario) -> Scenario:
-    """Return `start` with what `document` sets in place of it. Raises SettingError.
-
-    What the document leaves out is as `start` has it, so the same document always gives the same scenario.
-    """
-    if not isinstance(document, dict):
-        raise SettingError("the document", "must be a table")
-    tables = {name: msgspec.to_builtins(getattr(start, name)) for name in Scenario.__struct_fields__}
-    for name, table in document.items():
-        known = tables.get(name)
-        tables[name] = known | table if isinstance(known, dict) and isinstance(table, dict) else table
-    return settings_from(tables, Scenario)
-
-
 def with_scenario(settings: Settings, path: Path) -> Settings:
     """Return `settings` with the scenario in the TOML file at `path`. Raises SettingError and OSError."""
-    scenario = read_scenario(parse_toml(path.read_bytes(), name=str(path)), settings)
-    return msgspec.structs.replace(settings, **{name: getattr(scenario, name) for name in Scenario.__struct_fields__})
+    return with_behaviour(settings, read_scenario(parse_toml(path.read_bytes(), name=str(path)), settings))

@@ -4,7 +4,9 @@ No socket, no loop and no clock: connections are told what to do, and `now` is a
 `epoch_seconds` added is Unix time.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 
@@ -22,11 +24,9 @@ from gateway.smpp import (
     CommandStatus,
     DataSm,
     DataSmResp,
-    DeliverSm,
     Event,
     GenericNack,
     MessageState,
-    Npi,
     OwnTraffic,
     Pdu,
     PeerUnbound,
@@ -46,21 +46,20 @@ from gateway.smpp import (
     SubmitSm,
     Tlv,
     TlvTag,
-    Ton,
     Unanswered,
 )
-from gateway.text import cut
 from simulator.accounts import Account
 from simulator.binds import Bind, Link
 from simulator.deliveries import Deliveries
+from simulator.inbound import References, Stream
 from simulator.intake import Intake
 from simulator.journal import Entry, Journal, kind_of
 from simulator.messages import Delivery
-from simulator.settings import Mode, Scenario, Settings
+from simulator.scenario import Scenario
+from simulator.settings import Mode, Settings
 
 _SYSTEM_ID: Final = "simulator"
 _INTERFACE_VERSION: Final = Tlv(TlvTag.SC_INTERFACE_VERSION, b"\x34")
-_REFERENCES: Final = 256
 
 _BINDS: Final[Mapping[type[Body], tuple[Mode, type[Body]]]] = {
     BindTransmitter: (Mode.TRANSMITTER, BindTransmitterResp),
@@ -90,9 +89,12 @@ class Smsc:
         }
         self.deliveries: Final = Deliveries(self.accounts, settings.receipts, epoch_seconds=epoch_seconds)
         self._epoch_seconds: Final = epoch_seconds
-        self.intake: Final = Intake(settings, self.deliveries, epoch_seconds=epoch_seconds)
+        self._references: Final = References()
+        self.intake: Final = Intake(settings, self.deliveries, self._references, epoch_seconds=epoch_seconds)
+        self._stream: Final = Stream(self.intake.decisions.dice)
+        self._stream.change(settings.inbound)
         self._connections = 0
-        self._reference = 0
+        self._bind_turns: Counter[str] = Counter()  # by the accounts there are
         self._handlers: dict[type[Body], Callable[[Bind, Pdu, Any, float], None]] = {
             QuerySm: self._take_query,
             CancelSm: self._take_cancel,
@@ -101,10 +103,10 @@ class Smsc:
 
     # --- what the connections report -----------------------------------------------------------------------------
 
-    def connect(self, link: Link) -> Bind:
+    def connect(self, link: Link, *, now: float) -> Bind:
         """Take a new connection, which has yet to bind."""
         self._connections += 1
-        return Bind(link, f"connection-{self._connections}", self.journal)
+        return Bind(link, f"connection-{self._connections}", self.journal, self._at(now))
 
     def handle(self, bind: Bind, events: list[Event], *, now: float) -> None:
         """Take what one connection has to report."""
@@ -142,13 +144,20 @@ class Smsc:
     @property
     def next_due(self) -> float | None:
         """When to call `work` next."""
-        dues = [due for due in (self.intake.next_due, self.deliveries.next_due) if due is not None]
-        return min(dues, default=None)
+        if self.scenario.wire.silent:
+            return None  # nothing is done until it speaks again
+        dues = (self.intake.next_due, self.deliveries.next_due, self._stream.next_due)
+        return min((due for due in dues if due is not None), default=None)
 
     def work(self, *, now: float) -> None:
         """Do what is due."""
+        if self.scenario.wire.silent:
+            return
         self.intake.work(now=now)
         self.deliveries.work(now=now)
+        for unasked in self._stream.take(now=now):
+            with suppress(NobodyReceives):
+                self.send_inbound(unasked.source, unasked.destination, unasked.text, now=now)
         self.journal.settle()
 
     @property
@@ -158,10 +167,12 @@ class Smsc:
 
     # --- what the control asks -----------------------------------------------------------------------------------
 
-    def change(self, scenario: Scenario) -> None:
+    def change(self, scenario: Scenario, *, now: float) -> None:
         """Behave by another scenario from now on; what is under way goes on as it was decided."""
         self.deliveries.receipts = scenario.receipts
         self.intake.change(scenario)
+        self._stream.change(scenario.inbound)
+        self._stream.begin(now=now)
         for account in self.accounts.values():
             account.limit(scenario.rate)
 
@@ -173,6 +184,16 @@ class Smsc:
         for account in self.accounts.values():
             account.forget()
 
+    def lose_memory(self, *, reuse_ids: bool) -> None:
+        """Forget messages and what is still to come of them; the journal, which is the tester's, stays."""
+        self.deliveries.forget()
+        for account in self.accounts.values():
+            account.forget(reuse_ids=reuse_ids)
+
+    def release(self, *, now: float) -> int:
+        """Let receipts and inbound messages that are to come later come now, and return how many these are."""
+        return self.deliveries.release(now=now)
+
     def send_inbound(self, source: str, destination: str, text: str, *, now: float) -> int:
         """Send a subscriber's message, in parts if it is long, and return how many parts it took.
 
@@ -181,22 +202,12 @@ class Smsc:
         account = next((account for account in self.accounts.values() if account.can_receive), None)
         if account is None:
             raise NobodyReceives
-        self._reference = (self._reference + 1) % _REFERENCES
-        segments = cut(text, reference=self._reference)
-        for part in segments.parts:
-            body = DeliverSm(
-                source_addr_ton=Ton.INTERNATIONAL,
-                source_addr_npi=Npi.ISDN,
-                source_addr=source,
-                destination_addr=destination,
-                esm_class=segments.esm_class,
-                data_coding=segments.coding,
-                short_message=part,
-            )
+        bodies = self._references.bodies(source, destination, text)
+        for body in bodies:
             self.deliveries.sent["inbound"] += 1
             self.deliveries.deliver(Delivery(account.settings.system_id, source, body=body), now=now)
         self.journal.settle()
-        return len(segments.parts)
+        return len(bodies)
 
     def counts(self) -> dict[str, Any]:
         """Return what happened since the start, or the last reset, as JSON has it."""
@@ -230,13 +241,19 @@ class Smsc:
             status = CommandStatus.ESME_RINVPASWD
         elif mode not in account.settings.modes or len(account.binds) >= account.settings.max_binds:
             status = CommandStatus.ESME_RBINDFAIL
-        elif self.scenario.binds.refuse_with:
+        elif self.scenario.binds.refuse_with and self._is_refused(body.system_id):
             status = CommandStatus[self.scenario.binds.refuse_with]
         else:
             status = CommandStatus.ESME_ROK
             bind.open(account.add(bind), body.system_id, mode)
         response: Any = response_type
         bind.answer(request, response(system_id=_SYSTEM_ID, tlvs=(_INTERFACE_VERSION,)), at, command_status=status)
+
+    def _is_refused(self, system_id: str) -> bool:
+        """Say whether this bind is among those that the scenario refuses: the n-th of an account always is or not."""
+        self._bind_turns[system_id] += 1
+        dice, turn = self.intake.decisions.dice, self._bind_turns[system_id]
+        return dice.chance("bind", system_id, turn) < self.scenario.binds.refused
 
     def _take_query(self, bind: Bind, request: Pdu, query: QuerySm, now: float) -> None:
         at = self._at(now)
@@ -252,7 +269,7 @@ class Smsc:
             message_id=query.message_id,
             final_date=_absolute_time(message.final_at) if is_final else "",
             message_state=state,
-            error_code=int(message.outcome.error) if is_final else 0,
+            error_code=_error_octet(message.outcome.error) if is_final else 0,
         )
         bind.answer(request, response, at, phone=phone)
 
@@ -315,6 +332,11 @@ class Smsc:
 
     def _at(self, now: float) -> float:
         return self._epoch_seconds + now
+
+
+def _error_octet(error: str) -> int:
+    """Return an error code as query_sm_resp has it: one octet. Section 4.8.2."""
+    return min(int(error), 0xFF) if error.isdecimal() else 0xFF
 
 
 def _absolute_time(at: float) -> str:

@@ -18,6 +18,7 @@ from gateway.smpp import (
     Pdu,
     Receipt,
     RequestReceived,
+    RequestUnanswered,
     ResponseReceived,
     SessionBroken,
     SessionClosed,
@@ -46,6 +47,7 @@ class Client:
         self.answer = answer
         self.received: list[object] = []  # DeliverSm and ResponseReceived, as they came
         self.stray: list[StrayResponse] = []
+        self.unanswered = 0
         self.end: SessionBroken | SessionClosed | None = None
         self._news = asyncio.Event()
 
@@ -59,6 +61,8 @@ class Client:
                         connection.respond(pdu, DeliverSmResp(), command_status=status)
                 case ResponseReceived():
                     self.received.append(event)
+                case RequestUnanswered():
+                    self.unanswered += 1
                 case StrayResponse():
                     self.stray.append(event)
                 case SessionBroken() | SessionClosed():

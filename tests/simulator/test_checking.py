@@ -5,17 +5,12 @@ import pytest
 
 from simulator.checking import SettingError, settings_from
 from simulator.distributions import LogNormal, Uniform
-from simulator.settings import (
-    Scenario,
-    Settings,
-    parse_toml,
-    read_scenario,
-    read_settings,
-    split_address,
-    with_scenario,
-)
+from simulator.rules import Rule
+from simulator.scenario import Phase, ReceiptForm, Scenario, in_phase, read_scenario
+from simulator.settings import OtherSmsc, Settings, parse_toml, read_settings, split_address, with_scenario
 
 CONFIG = Path(__file__).parents[2] / "config" / "simulator.toml"
+DOCUMENT = CONFIG.parents[1] / "docs" / "simulator.md"
 SCENARIOS = CONFIG.parent / "scenarios"
 
 
@@ -29,7 +24,7 @@ SCENARIOS = CONFIG.parent / "scenarios"
         ("seed = 1.5", "seed = 1.5: must be a whole number, and is a number"),
         ("rate = 3", "rate = 3: must be a table, and is a whole number"),
         ("smpp.port = 1", "smpp.port = 1: unknown; known here are listen, window, overload, "),
-        ("speed = 1", "speed = 1: unknown; known here are receipts, response, rate, binds, outcomes, seed, "),
+        ("speed = 1", "speed = 1: unknown; known here are receipts, response, rate, capacity, queue, binds, wire, "),
         ("smpp.listen = 'here'", "smpp.listen = 'here': must be host:port, with a port of 0 to 65535"),
         ("smpp.overload = 'panic'", "smpp.overload = 'panic': must be one of refuse, read-slower"),
         (
@@ -53,7 +48,9 @@ SCENARIOS = CONFIG.parent / "scenarios"
         ("account = []", "account = []: must have at least one entry"),
         ("[[account]]\n[[account]]", "account = [{},{}]: must have a system_id of its own in each entry"),
         ("outcomes.mix = { LOST = 0.1 }", "outcomes.mix.LOST = 0.1: unknown; known here are DELIVRD, "),
-        ("binds.refuse_with = 'no'", "binds.refuse_with = 'no': must be the name of a command_status, or nothing"),
+        ("[[smsc]]\nname = 'main'\nlisten = '127.0.0.1:0'", "must have a name of its own in each entry, and 'main'"),
+        ("[[smsc]]\nname = 'a'\nlisten = 'here'", "smsc[1].listen = 'here': must be host:port"),
+        ("binds.refuse_with = 'no'", "binds.refuse_with = 'no': must be the name of a command_status that refuses"),
         ("outcomes.mix = { UNDELIV = 2 }", "must be at most 1"),
         (
             "outcomes.mix = { UNDELIV = 0.6, EXPIRED = 0.5 }",
@@ -82,15 +79,32 @@ def test_what_is_not_toml_is_refused_with_the_name_of_the_file(tmp_path: Path) -
         read_settings(path)
 
 
+MANY = {"rule", "smsc"}  # tables of which there are none at first; the config has an example of each behind #
+
+
 def test_the_config_that_is_shipped_has_every_setting_with_its_default() -> None:
     document = parse_toml(CONFIG.read_bytes(), name="config")
 
     assert settings_from(document, Settings) == Settings()
-    assert set(document) == set(Settings.__struct_fields__)
+    assert set(document) == set(Settings.__struct_fields__) - MANY
     for name, table in document.items():
         if isinstance(table, dict):
-            assert list(table) == list(getattr(Settings(), name).__struct_fields__), name
+            fields = set(getattr(Settings(), name).__struct_fields__) - {"phase"}
+            assert set(table) == fields, name
     assert list(document["account"][0]) == list(Settings().account[0].__struct_fields__)
+
+
+def test_the_examples_in_the_config_can_be_had_and_have_every_setting() -> None:
+    with_examples = re.sub(r"^#(?=[\[a-z])", "", CONFIG.read_text(), flags=re.MULTILINE)
+    document = parse_toml(with_examples.encode(), name="config")
+    settings = settings_from(document, Settings)
+
+    tables = set(Scenario.__struct_fields__)
+    assert set(document["rule"][0]) == set(Rule.__struct_fields__)
+    assert set(document["timeline"]["phase"][0]) - tables == set(Phase.__struct_fields__) - tables
+    assert set(document["smsc"][0]) - tables == set(OtherSmsc.__struct_fields__) - tables
+    assert in_phase(settings.scenario, 0).response.latency_seconds == 1.5
+    assert settings.of_each()["other"].receipts.form is ReceiptForm.TLV
 
 
 def test_a_scenario_changes_what_it_names_and_leaves_the_rest_as_at_the_start() -> None:
@@ -106,7 +120,25 @@ def test_a_scenario_changes_what_it_names_and_leaves_the_rest_as_at_the_start() 
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"smpp": {"window": 1}}, r"smpp = .*: unknown; known here are receipts, response, rate, binds, outcomes"),
+        ({"smpp": {"window": 1}}, r"smpp = .*: unknown; known here are receipts, response, rate, capacity, queue, "),
+        ({"smsc": []}, r"smsc = \[\]: unknown"),
+        (
+            {"queue": {"refuse_with": "ESME_ROK"}},
+            r"queue\.refuse_with = 'ESME_ROK': must be the name of a command_status",
+        ),
+        (
+            {"capacity": {"curve": [{"segments_per_second": 5}, {"segments_per_second": 5}]}},
+            r"capacity\.curve = .*: must have points with ever higher segments_per_second",
+        ),
+        ({"inbound": {"sources": "86x"}}, r"inbound\.sources = '86x': must be the first digits of a number"),
+        ({"inbound": {"texts": []}}, r"inbound\.texts = \[\]: must have 1 or more"),
+        ({"wire": {"write_octets": -1}}, r"wire\.write_octets = -1: must be 0 or more"),
+        ({"timeline": {"phase": [{}]}}, r"timeline\.phase\[1\]\.seconds: must be set"),
+        (
+            {"timeline": {"phase": [{"seconds": 1}, {"seconds": 1, "rate": {"burst_seconds": 0}}]}},
+            r"timeline\.phase\[2\]\.rate\.burst_seconds = 0: must be 0\.001 or more",
+        ),
+        ({"timeline": {"phase": [{"seconds": 1, "do": "explode"}]}}, r"phase\[1\]\.do = 'explode': must be one of"),
         ({"rate": {"segments_per_second": -1}}, r"rate\.segments_per_second = -1: must be 0 or more"),
         ({"rate": 1}, r"rate = 1: must be a table, and is a whole number"),
         ([1], "the document: must be a table"),
@@ -115,6 +147,20 @@ def test_a_scenario_changes_what_it_names_and_leaves_the_rest_as_at_the_start() 
 def test_a_scenario_that_cannot_be_is_refused_with_the_rule(document: object, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         read_scenario(document, Settings())
+
+
+def test_a_scenario_of_another_smsc_that_cannot_be_is_refused_when_the_config_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text("[[smsc]]\nname = 'other'\nlisten = '127.0.0.1:0'\nreceipts = { form = 'smoke' }")
+
+    with pytest.raises(SettingError, match=r"smsc\[other\]\.receipts\.form = 'smoke': must be one of text, tlv, both"):
+        read_settings(path)
+
+
+def test_every_scenario_that_is_shipped_is_in_the_documentation() -> None:
+    names = {line.split("`")[1] for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")}
+
+    assert {path.stem for path in SCENARIOS.glob("*.toml")} <= names
 
 
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.toml")), ids=lambda path: path.stem)

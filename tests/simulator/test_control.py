@@ -12,6 +12,7 @@ import pytest
 from gateway.smpp import CommandStatus
 from simulator import Simulator
 from tests.simulator.clients import bound, id_of, states, submit_to
+from tests.simulator.conftest import Start
 
 PHONE = "8613800001234"
 
@@ -99,10 +100,70 @@ async def test_a_journal_longer_than_a_slice_comes_whole(simulator: Simulator, c
     assert len(lines) >= 1602
 
 
+async def test_the_journal_can_be_asked_for_the_first_and_for_the_last_few(
+    simulator: Simulator, control: aiohttp.ClientSession
+) -> None:
+    async with bound(simulator.port) as client:
+        for text in (b"one", b"two", b"three"):
+            await client.submit("8613800000006", short_message=text)
+    submits = await lines_of(control, command="submit_sm")
+
+    assert await lines_of(control, command="submit_sm", limit="2") == submits[:2]
+    assert await lines_of(control, command="submit_sm", last="2") == submits[1:]
+    assert await lines_of(control, limit="0") == await lines_of(control, last="0") == []
+
+
+async def test_a_summary_counts_what_is_asked_for(simulator: Simulator, control: aiohttp.ClientSession) -> None:
+    async with bound(simulator.port) as client:
+        for suffix in ("0006", "0010", "0006"):
+            await client.submit("861380000" + suffix)
+    async with control.get("/journal/summary", params={"by": "phone,status", "command": "submit_sm_resp"}) as response:
+        groups = (await response.json())["groups"]
+    async with control.get("/journal/summary", params={"by": "weather"}) as response:
+        assert response.status == 400
+
+    assert [(group["phone"], group["status"], group["count"]) for group in groups] == [
+        ("8613800000006", "ESME_ROK", 2),
+        ("8613800000010", "ESME_RINVDSTADR", 1),
+    ]
+    assert groups[0]["first_n"] < groups[1]["first_n"] == groups[1]["last_n"] < groups[0]["last_n"]
+
+
+async def test_what_is_to_come_in_days_comes_when_it_is_released(start: Start) -> None:
+    async with (
+        start(outcomes={"faults": {"receipt-late": 1}}) as simulator,
+        aiohttp.ClientSession(f"http://{simulator.control_address}") as control,
+        bound(simulator.port) as client,
+    ):
+        message_id = id_of(await client.submit(PHONE))
+        assert simulator.counts()["deliveries_open"] == 1
+        async with control.post("/receipts/release") as response:
+            assert await response.json() == {"released": 1}
+        await client.receipts_of(message_id)
+
+
+async def test_a_page_of_another_origin_may_not_ask_for_anything_to_happen(
+    simulator: Simulator, control: aiohttp.ClientSession
+) -> None:
+    async with control.post("/reset", headers={"Origin": "http://elsewhere.example"}) as response:
+        assert response.status == 403
+    async with control.post("/reset", headers={"Origin": f"http://{simulator.control_address}"}) as response:
+        assert response.status == 200
+
+
 @pytest.mark.parametrize(
     ("query", "error"),
     [
-        ({"phone": "1"}, "phone: unknown; known here are after, bind, command, since, text, to"),
+        (
+            {"phone": "1"},
+            (
+                "phone: unknown; known here are after, bind, command, direction, from, id, last, limit, since, smsc, "
+                "stat, status, system_id, text, to, until"
+            ),
+        ),
+        ({"direction": "up"}, "direction = 'up': must be in or out"),
+        ({"limit": "all"}, "limit = 'all': must be a whole number"),
+        ({"smsc": "north"}, "smsc = 'north': must be one of main"),
         ({"since": "noon"}, "since = 'noon': must be Unix time or RFC 3339"),
         ({"after": "-1"}, "after = '-1': must be the number of an entry"),
     ],
@@ -226,8 +287,8 @@ async def test_metrics_are_what_prometheus_reads(simulator: Simulator, control: 
 
     assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     status = CommandStatus.ESME_RINVDSTADR.name
-    assert f'simulator_pdus_total{{command="submit_sm_resp",direction="out",status="{status}"}} 1.0' in text
-    assert 'simulator_deliveries_total{kind="DELIVRD"} 1.0' in text
-    assert 'simulator_binds{system_id="gateway"} 1.0' in text
+    assert f'simulator_pdus_total{{command="submit_sm_resp",direction="out",smsc="main",status="{status}"}} 1.0' in text
+    assert 'simulator_deliveries_total{kind="DELIVRD",smsc="main"} 1.0' in text
+    assert 'simulator_binds{smsc="main",system_id="gateway"} 1.0' in text
     names = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if not line.startswith("#")}
     assert all(name.startswith("simulator_") for name in names)

@@ -3,7 +3,8 @@ import sys
 import pytest
 
 from gateway.smpp import Body, CommandId, CommandStatus, ReplaceSm, SubmitMulti, SubmitSm, SubmitSmResp, Tlv
-from simulator.journal import Entry, Journal, Origin, Question, kind_of, name_command, name_status, render
+from simulator.journal import Entry, Journal, Origin, kind_of, name_command, name_status, render
+from simulator.questions import Question
 
 AT = 1_700_000_000.25
 SUBMIT = SubmitSm(

@@ -7,7 +7,7 @@ from gateway.smpp.wire import HEADER, HEADER_BYTES
 from simulator.messages import Message
 from simulator.outcomes import BY_STAT, DELIVERED, Outcome
 from simulator.receipts import make_final_receipt, make_intermediate_receipt
-from simulator.settings import IdForm, ReceiptForm, Receipts
+from simulator.scenario import IdForm, ReceiptForm, Receipts
 
 AT = 1_700_000_000.25  # 2023-11-14 22:13:20 UTC
 SUBMIT = SubmitSm(

@@ -27,7 +27,7 @@ from gateway.smpp import (
     make_tlv,
 )
 from simulator import AddressTaken, Simulator
-from simulator.settings import read_scenario
+from simulator.scenario import read_scenario
 from simulator.smsc import NobodyReceives
 from tests.simulator.clients import bound, connected, eventually, id_of, states, submit_to
 from tests.simulator.conftest import Start, quick_settings

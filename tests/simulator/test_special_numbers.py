@@ -8,6 +8,7 @@ import pytest
 from gateway.smpp import (
     BindTransceiver,
     CommandStatus,
+    EnquireLink,
     EsmClass,
     MessageState,
     Pdu,
@@ -25,7 +26,7 @@ from tests.simulator.conftest import Start
 
 PREFIX = "861380000"
 
-TESTED = {f"{number:04d}" for number in range(23)}
+TESTED = {f"{number:04d}" for number in range(30)}
 
 
 def test_every_row_of_the_table_is_tested_here() -> None:
@@ -249,6 +250,71 @@ async def test_0022_resets_the_connection_in_the_middle_of_the_first_answer(simu
     async with bound(simulator.port) as client:
         await client.until(lambda: len(client.receipts) == 1)
         await client.receipts_of(id_of(await client.submit(PREFIX + "0022")))
+
+
+@pytest.mark.parametrize("suffix", ["0023", "0024"])
+async def test_0023_and_0024_silence_the_bind_and_the_receipt_comes_on_the_next(
+    simulator: Simulator, suffix: str
+) -> None:
+    async with bound(simulator.port, response_timeout_seconds=0.3) as client:
+        client.connection.send(submit_to(PREFIX + suffix))
+        await client.until(lambda: client.unanswered == 1)
+        client.connection.send(EnquireLink())
+        await client.until(lambda: client.unanswered == 2 or client.end is not None)
+        assert client.received == []
+
+    async with bound(simulator.port) as client:
+        await client.until(lambda: len(client.receipts) == 1)
+        await client.receipts_of(id_of(await client.submit(PREFIX + suffix)))
+
+
+async def test_0025_answers_the_first_and_unbinds(simulator: Simulator) -> None:
+    async with bound(simulator.port) as client:
+        await client.submit(PREFIX + "0025")
+        await client.until(lambda: client.end is not None)
+        assert isinstance(client.end, SessionClosed)
+
+    async with bound(simulator.port) as client:
+        await client.submit(PREFIX + "0025")
+        await client.until(lambda: len(client.receipts) == 2)
+
+
+@pytest.mark.parametrize(("suffix", "length", "error"), [("0026", 8, "FramingError"), ("0027", 43, None)])
+async def test_0026_and_0027_say_a_wrong_length(
+    simulator: Simulator, suffix: str, length: int, error: str | None
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", simulator.port)
+    writer.write(encode(Pdu(0, 1, BindTransceiver(system_id="gateway", password="secret"))))
+    await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big") - 4)
+    writer.write(encode(Pdu(0, 2, submit_to(PREFIX + suffix))))
+    said = await reader.readexactly(27)  # its real length
+    writer.close()
+    await writer.wait_closed()
+    assert said[:8] == length.to_bytes(4, "big") + b"\x80\0\0\x04"
+
+    if error is not None:
+        async with bound(simulator.port) as client:
+            client.connection.send(submit_to(PREFIX + suffix, short_message=b"another"))
+            await client.until(lambda: client.end is not None)
+        assert isinstance(client.end, SessionBroken)
+        assert type(client.end.error).__name__ == error
+
+
+async def test_0028_is_overtaken_by_receipts_of_later_messages(start: Start) -> None:
+    async with start(receipts={"reorder_seconds": 0.2}) as simulator, bound(simulator.port) as client:
+        ids = [id_of(await client.submit(PREFIX + suffix)) for suffix in ("0028", "1234")]
+        await client.until(lambda: len(client.receipts) == 2)
+
+    assert [receipt.message_id for receipt in client.receipts] == ids[::-1]
+
+
+async def test_0029_gets_a_reply_of_the_subscriber(start: Start) -> None:
+    async with start(inbound={"reply_delay_seconds": 0.05}) as simulator, bound(simulator.port) as client:
+        await client.submit(PREFIX + "0029")
+        await client.until(lambda: len(client.deliveries) == 2)
+
+    [reply] = [delivery for delivery in client.deliveries if delivery.esm_class == 0]
+    assert (reply.source_addr, reply.destination_addr, reply.short_message) == (PREFIX + "0029", "10690001", b"TD")
 
 
 async def test_half_an_answer_is_half_an_answer(simulator: Simulator) -> None:
