@@ -15,9 +15,11 @@ from typing import Final
 
 import structlog
 
+from gateway.account import Account
 from gateway.callbacks.callbacks import Callbacks
 from gateway.config import Config, load_holidays, load_plan
 from gateway.config_errors import ConfigError
+from gateway.consent import Consent
 from gateway.delivery.binds import Bind
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.delivery import Delivery
@@ -27,10 +29,11 @@ from gateway.delivery.shared import Shared
 from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.server import HttpServer
-from gateway.intake import Intake
+from gateway.intake import Decision, Intake
 from gateway.message import IdSource, Milliseconds, Priority, Record, time_of_id
 from gateway.metrics import Metrics, Sample
 from gateway.numbers import Network
+from gateway.policy.candidate import Draft
 from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
 from gateway.policy.opt_out_text import OptOutTextStage
@@ -73,7 +76,9 @@ class Gateway:
             clock=wall_clock,
             random=random.random,
         )
+        self._consent = Consent(config, self._rules, self._store, self._metrics, wall_clock, self._submit)
         self._delivery: Delivery | None = None
+        self._intake: Intake | None = None
         self._ready = False
         self._stop = asyncio.Event()
 
@@ -91,8 +96,10 @@ class Gateway:
                 self._config.carrier, self._shared(), recovered, lambda: ids.next(wall_clock())
             )
             refs = await self._load_refs()
+            await self._consent.load()
             await delivery.recover()
-            server = self._server(self._intake(delivery, ids, refs))
+            self._intake = self._make_intake(delivery, ids, refs)
+            server = self._server(self._intake)
             await server.start()
             self._add_gauges(delivery, refs)
             gc.collect()
@@ -140,7 +147,12 @@ class Gateway:
                 refs.add(account, client_ref, message_id, now=time_of_id(message_id))
         return refs
 
-    def _intake(self, delivery: Delivery, ids: IdSource, refs: ClientRefs) -> Intake:
+    async def _submit(self, account: Account, drafts: Sequence[Draft]) -> Sequence[Decision]:
+        """Take in messages of the gateway's own making."""
+        assert self._intake is not None
+        return await self._intake.submit(account, drafts)
+
+    def _make_intake(self, delivery: Delivery, ids: IdSource, refs: ClientRefs) -> Intake:
         metrics, content = self._metrics, self._config.content
 
         def on_accepted(records: Sequence[Record]) -> None:
@@ -166,6 +178,7 @@ class Gateway:
             router=Router(
                 [_reach(carrier) for carrier in delivery.carriers.values()],
                 [route.route for route in self._config.route],
+                self._rules.suppressed,
             ),
             store=self._store,
             ids=ids,
@@ -188,6 +201,7 @@ class Gateway:
             callbacks=self._callbacks,
             metrics=self._metrics,
             clock=wall_clock,
+            calls=self._consent.calls(),
         )
 
     def _add_gauges(self, delivery: Delivery, refs: ClientRefs) -> None:
@@ -252,6 +266,7 @@ class Gateway:
             tasks.create_task(delivery.run(), name="delivery")
             tasks.create_task(self._callbacks.run(), name="callbacks")
             tasks.create_task(self._watch_loop(), name="loop lag")
+            tasks.create_task(self._consent.run(), name="audit")
 
     async def _watch_loop(self) -> None:
         """Measure how late timers fire: what holds up the loop holds up everything."""

@@ -10,6 +10,8 @@ from gateway.config_errors import ConfigError, wrong
 from gateway.config_tables import AccountSettings, Config, RouteSettings
 from gateway.delivery.settings import BindMode, BindSettings, CarrierSettings
 from gateway.message import Category
+from gateway.policy.opt_out_text import has_opt_out_text
+from gateway.policy.replies import OPT_OUT_WORDS
 from gateway.policy.signature import signature_fault
 from gateway.policy.windows import parse_window
 
@@ -63,6 +65,17 @@ def _check_accounts(accounts: Sequence[AccountSettings]) -> None:
         if owner != account.name:
             raise wrong(f"{place}.key", account.key, f"must not be the key of account[{owner}]")
         _check_signatures(f"{place}.signatures", account.signatures or ())
+        _check_replies(place, account)
+
+
+def _check_replies(place: str, account: AccountSettings) -> None:
+    for word in account.opt_out_words or ():
+        if word not in OPT_OUT_WORDS:
+            raise wrong(f"{place}.opt_out_words", word, f"must be one of {', '.join(OPT_OUT_WORDS)}")
+    for name in ("opt_out_answer", "opt_in_answer"):
+        answer = getattr(account, name)
+        if answer and has_opt_out_text(answer):
+            raise wrong(f"{place}.{name}", answer, "must not say how to opt out: it goes as a notification")
 
 
 def _check_key(account: AccountSettings, place: str) -> None:

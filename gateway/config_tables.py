@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from gateway.account import Account, Scope
+from gateway.audit import AuditSettings
 from gateway.callbacks.settings import CallbackSettings
 from gateway.delivery.settings import (
     CarrierSettings,
@@ -23,7 +24,7 @@ from gateway.http.settings import HttpSettings
 from gateway.logs import LogSettings
 from gateway.message import Category
 from gateway.numbers import Network
-from gateway.policy.settings import ContentSettings, HoursSettings
+from gateway.policy.settings import Answer, ConsentSettings, ContentSettings, HoursSettings
 from gateway.refs import ClientRefSettings
 from gateway.routing.router import Route
 from gateway.store.settings import StoreSettings
@@ -61,6 +62,9 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     allow_high: bool = False
     senders: tuple[Sender, ...] | None = None
     callback: CallbackSettings | None = None
+    opt_out_words: tuple[str, ...] | None = None
+    opt_out_answer: Answer = ""
+    opt_in_answer: Answer = ""
 
     @property
     def account(self) -> Account:
@@ -133,6 +137,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     content: ContentSettings = ContentSettings()
     category: CategoryTables = CategoryTables()
     hours: HoursSettings = HoursSettings()
+    consent: ConsentSettings = ConsentSettings()
+    audit: AuditSettings = AuditSettings()
     account: tuple[AccountSettings, ...] = ()
     carrier: tuple[CarrierSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()

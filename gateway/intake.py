@@ -34,7 +34,7 @@ from gateway.policy.pipeline import Pipeline
 from gateway.policy.signature import split_signature
 from gateway.policy.verdict import Reason, Refusal
 from gateway.refs import ClientRefs
-from gateway.routing.router import Router, unroutable
+from gateway.routing.router import Router
 from gateway.store.api import Commit, Store, StoreUnavailableError
 
 SLICE: Final = 200  # drafts decided between two returns to the loop: about 2 ms
@@ -185,7 +185,7 @@ class Intake:
             return refusal
         carriers = self._router.rank(candidate)
         if not carriers:
-            return unroutable(candidate)
+            return self._router.refusal(candidate)
         record = self._new_record(candidate, carriers, now)
         if record.status is Status.QUEUED:
             self._pipeline.commit(candidate, now=now / 1000)

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 from gateway.config import Config, load_holidays
 from gateway.gate import PolicyGate
+from gateway.opt_out_replies import ReplyRules
 from gateway.policy.consent import ConsentStage, OptOuts, Suppressed
 from gateway.policy.hours import Hours, HoursStage
 from gateway.policy.pipeline import CountingStage, Pipeline, Stage
+from gateway.policy.replies import OPT_OUT_WORDS
 from gateway.policy.windows import Holidays, Windows, parse_window
 
 
@@ -43,6 +45,18 @@ class Rules:
             accounts={account.name: account.account for account in self._config.account},
             spread_seconds=self._config.hours.spread_seconds,
         )
+
+    def reply_rules(self) -> dict[str, ReplyRules]:
+        """What replies to each account's messages do."""
+        return {
+            account.name: ReplyRules(
+                account=account.account,
+                opt_out_words=frozenset(OPT_OUT_WORDS if account.opt_out_words is None else account.opt_out_words),
+                opt_out_answer=account.opt_out_answer,
+                opt_in_answer=account.opt_in_answer,
+            )
+            for account in self._config.account
+        }
 
     def reload_holidays(self) -> None:
         """Take the file of holidays as it is now. Raises ConfigError, and then the old ones hold."""

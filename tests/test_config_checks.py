@@ -102,3 +102,19 @@ def test_a_file_without_certificates_is_refused(content: bytes | None, tmp_path:
 
     assert fault.startswith('carrier[cmcc-a].bind[cmcc-a-1].tls_ca_file = "')
     assert ": must name a file of certificates in PEM (" in fault
+
+
+def test_the_words_of_an_account_are_some_of_those_that_subscribers_know(tmp_path: Path) -> None:
+    assert fault_of(tmp_path, with_value("account/0/opt_out_words", ["td", "bye"])) == (
+        'account[demo].opt_out_words = "bye": must be one of r, t, td, n, 退订, 拒收, 0000, stop, stopall, '
+        "unsubscribe, cancel, end, quit, optout"
+    )
+
+
+@pytest.mark.parametrize("name", ["opt_out_answer", "opt_in_answer"])
+def test_an_answer_to_a_reply_is_a_notification(name: str, tmp_path: Path) -> None:
+    fault = fault_of(tmp_path, with_value(f"account/0/{name}", "您已退订，退订回T"))
+
+    assert fault.startswith(f'account[demo].{name} = "')
+    assert fault.endswith("must not say how to opt out: it goes as a notification")
+    assert "at most 200 characters" in fault_of(tmp_path, with_value(f"account/0/{name}", "【阳光物业】您已退订"))

@@ -47,3 +47,16 @@ def test_holidays_are_taken_in_while_it_runs_and_broken_ones_are_not(tmp_path: P
     with pytest.raises(ConfigError):
         rules.reload_holidays()
     assert gate.hand_over(a_message(), "cmcc-a", now=THURSDAY) == tomorrow
+
+
+def test_replies_are_read_as_the_account_wants(tmp_path: Path) -> None:
+    document = a_document()
+    document["account"][0] |= {"opt_out_words": ["td"], "opt_out_answer": "您已退订。"}
+    document["account"].append({"name": "other", "key": "another-key"})
+
+    rules = Rules(load(write(tmp_path, document))).reply_rules()
+
+    assert rules["demo"].opt_out_words == {"td"}
+    assert rules["demo"].opt_out_answer == "您已退订。"
+    assert "0000" in rules["other"].opt_out_words
+    assert rules["other"].opt_out_answer == ""

@@ -20,6 +20,9 @@ class Format(Enum):
         return "application/problem+json" if self is Format.JSON else self.value
 
 
+CSV: Final = "text/csv"
+
+
 class Shape(Enum):
     """What a body is at its outermost, by its first octet."""
 
@@ -94,6 +97,15 @@ def body_format(content_type: str | None, content_encoding: str | None) -> Forma
         detail = "Content-Type must be application/json (UTF-8) or application/msgpack."
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, detail)
     return found
+
+
+def check_media_type(expected: str, content_type: str | None, content_encoding: str | None) -> None:
+    """Whether a body is what a call takes instead of the two forms. Raises Problem (415)."""
+    media_type, _, parameters = (content_type or "").partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    encoded = content_encoding is not None and content_encoding.lower() != "identity"
+    if encoded or media_type.strip().lower() != expected or charset not in {"", "charset=utf-8", "header=present"}:
+        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {expected} (UTF-8), not compressed.")
 
 
 def answer_format(accept: str | None, asked_in: Format) -> Format:

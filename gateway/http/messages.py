@@ -65,7 +65,8 @@ class Messages:
 
     async def _page(self, call: Call, values: dict[str, Any], *, place: str, prefix: str) -> Answer:
         def fault(name: str) -> Problem:
-            return invalid(Fault(**{place: prefix + name}, rule=FILTERS[name].rule))
+            where: dict[str, Any] = {place: prefix + name}
+            return invalid(Fault(**where, rule=FILTERS[name].rule))
 
         to = values.get("to", "")
         cursor = values.get("cursor")

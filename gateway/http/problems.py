@@ -54,7 +54,7 @@ _REFUSAL_STATUS: Final[Mapping[Reason, int]] = {  # of one refused message; othe
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that is wrong: where (a JSON pointer into the body, a parameter, or a header), and the rule.
+    """One thing that is wrong: where (a JSON pointer into the body, a parameter, a header, or a line), and the rule.
 
     `value` is what was found there, when it helps and may be shown: see `gateway.http.fields`.
     """
@@ -62,6 +62,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pointer: str | None = None
     parameter: str | None = None
     header: str | None = None
+    line: int | None = None  # of a CSV file; with `parameter`, the name of the column
     rule: str
     value: str | None = None
 
@@ -104,6 +105,8 @@ def invalid(*faults: Fault) -> Problem:
     """A malformed request (400), with what is wrong with it."""
     first = faults[0]
     place = first.pointer or first.parameter or first.header or "the body"
+    if first.line is not None:
+        place = f"line {first.line}" + (f": {first.parameter}" if first.parameter else "")
     return Problem(Code.INVALID_REQUEST, f"{place} {first.rule}", faults=faults[:MAX_FAULTS])
 
 

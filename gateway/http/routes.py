@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -21,11 +21,18 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     handler: Handler
     scope: Scope | None = None  # None: no key is asked for
     takes_body: bool = False
+    media_type: str = ""  # of its body, where that is neither JSON nor MessagePack
 
     @property
     def label(self) -> str:
         """What metrics and logs call it."""
         return f"{self.method} {self.path}"
+
+
+class Calls(Protocol):
+    """Some calls of the API that belong together."""
+
+    def routes(self) -> Sequence[Route]: ...
 
 
 class _Template(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ There is no access log: requests are counted, not written down, and a query may 
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final
 
@@ -17,7 +17,7 @@ from gateway.account import Account, Scope
 from gateway.http.calls import Answer, Call, problem_answer
 from gateway.http.events import CallbackDesk, Events
 from gateway.http.explain import Explain
-from gateway.http.formats import Format, answer_format, body_format
+from gateway.http.formats import Format, answer_format, body_format, check_media_type
 from gateway.http.keys import Keys
 from gateway.http.languages import wants_chinese
 from gateway.http.messages import Messages
@@ -25,7 +25,7 @@ from gateway.http.operations import Metrics, Operations
 from gateway.http.problems import Code, Fault, Problem, invalid
 from gateway.http.protocol import ApiServer
 from gateway.http.receiving import BodyReader
-from gateway.http.routes import Route, Routes
+from gateway.http.routes import Calls, Route, Routes
 from gateway.http.settings import HttpSettings
 from gateway.http.status import StatusPages
 from gateway.http.submit import Submit
@@ -56,8 +56,9 @@ class HttpServer:
         callbacks: CallbackDesk,
         metrics: Metrics,
         clock: Callable[[], Milliseconds],
+        calls: Sequence[Calls] = (),
     ) -> None:
-        """`clock`: the wall clock, in milliseconds since 1970."""
+        """`clock`: the wall clock, in milliseconds since 1970. `calls`: of parts that have calls of their own."""
         self._settings = settings
         self._keys = keys
         self._metrics = metrics
@@ -66,9 +67,9 @@ class HttpServer:
         self._status = StatusPages(operations, store, metrics)
         explain = Explain(intake, clock)
         events = Events(store, callbacks, clock)
-        self._routes = Routes(
-            [*_routes(settings, self._submit, explain, Messages(store, clock), self._status), *_event_routes(events)]
-        )
+        own = _routes(settings, self._submit, explain, Messages(store, clock), self._status)
+        more = [route for each in calls for route in each.routes()]
+        self._routes = Routes([*own, *_event_routes(events), *more])
         self._request_ids = map(f"{secrets.token_hex(4)}-{{:x}}".format, count(1))
         self._retry_after = {"Retry-After": str(settings.retry_after_seconds)}
         self._runner: web.ServerRunner | None = None
@@ -150,7 +151,11 @@ class HttpServer:
             )
         if query:
             raise invalid(Fault(parameter="?", rule="must not be in the path of this call: everything is in its body"))
-        form = body_format(headers.get("Content-Type"), headers.get("Content-Encoding"))
+        form = Format.JSON
+        if route.media_type:
+            check_media_type(route.media_type, headers.get("Content-Type"), headers.get("Content-Encoding"))
+        else:
+            form = body_format(headers.get("Content-Type"), headers.get("Content-Encoding"))
         return Call(
             account=account,
             argument=argument,
@@ -175,7 +180,7 @@ class HttpServer:
 def _routes(
     settings: HttpSettings, submit: Submit, explain: Explain, messages: Messages, status: StatusPages
 ) -> list[Route]:
-    """The whole API."""
+    """The API but for what parts have of their own."""
     metrics_scope = Scope.METRICS if settings.metrics_need_key else None
     return [
         Route(method="POST", path="/v1/messages", handler=submit.submit, scope=Scope.SEND, takes_body=True),

@@ -1,9 +1,10 @@
 """Consent: who asked a sender to be left alone, and whom a carrier has blacklisted. One look into a set each.
 
 An opt-out is from a sender: the signature, which accounts may share, or of messages without one the account, written
-`@name`. It is from one category.
+`@name`; or it is from everyone. It is from one category.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final, Generic, TypeVar
 
@@ -11,13 +12,16 @@ import msgspec
 
 from gateway.message import Category, Message
 from gateway.policy.candidate import Candidate
+from gateway.policy.signature import signature_fault
 from gateway.policy.verdict import Reason, Refusal
 
 Key = TypeVar("Key")
 
 OWN: Final = "@"  # in front of the name of an account that stands in for the signature; no signature has it
+_ACCOUNT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+EVERYONE: Final = ""  # as the sender of an opt-out: all of them
 
-_OPTED_OUT: Final = Refusal(
+OPTED_OUT: Final = Refusal(
     Reason.OPTED_OUT,
     "The receiver has asked not to get such messages from this sender.",
     chinese="接收方已退订该发送方的此类短信。",
@@ -37,6 +41,14 @@ def sender_of(signature: str, account: str) -> str:
     return signature or OWN + account
 
 
+def sender_fault(sender: str) -> str | None:
+    """What is wrong with a sender that is written down; None when nothing is."""
+    if sender.startswith(OWN):
+        return None if _ACCOUNT.fullmatch(sender[1:]) else f"must be the name of an account behind {OWN}"
+    fault = signature_fault(sender)
+    return None if fault is None else f"must be a signature without 【】 ({fault}), or {OWN} and the name of an account"
+
+
 class NumberSets(Generic[Key]):
     """Numbers (E.164) by some key, held as whole numbers: about 60 octets each, and exact."""
 
@@ -45,6 +57,9 @@ class NumberSets(Generic[Key]):
 
     def __len__(self) -> int:
         return sum(map(len, self._sets.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._sets)
 
     def has(self, key: Key, number: str) -> bool:
         numbers = self._sets.get(key)
@@ -72,27 +87,41 @@ class OptOuts:
     """Who has opted out."""
 
     def __init__(self, scopes: Iterable[Scope] = ()) -> None:
-        self._numbers: NumberSets[tuple[str, Category]] = NumberSets()
+        # By category first: of most there is nothing to look for, and that is seen at once.
+        self._senders: dict[Category, NumberSets[str]] = {}
         for scope in scopes:
             self.add(scope)
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return sum(map(len, self._senders.values()))
 
     def __contains__(self, scope: Scope) -> bool:
-        return self._numbers.has((scope.sender, scope.category), scope.number)
+        senders = self._senders.get(scope.category)
+        return senders is not None and senders.has(scope.sender, scope.number)
 
     def add(self, scope: Scope) -> bool:
         """From now on. False when it was so before."""
-        return self._numbers.add((scope.sender, scope.category), scope.number)
+        return self._senders.setdefault(scope.category, NumberSets()).add(scope.sender, scope.number)
 
     def discard(self, scope: Scope) -> bool:
         """No more. False when it was not so."""
-        return self._numbers.discard((scope.sender, scope.category), scope.number)
+        senders = self._senders.get(scope.category)
+        return senders is not None and senders.discard(scope.sender, scope.number)
+
+    def bar(self, signature: str, account: str, number: str, category: Category) -> bool:
+        """Whether somebody wants none of these from this sender, or from anybody."""
+        senders = self._senders.get(category)
+        if not senders:
+            return False
+        return senders.has(signature or OWN + account, number) or senders.has(EVERYONE, number)
 
     def has(self, message: Message) -> bool:
         """Whether the receiver of a message wants none of these from its sender."""
-        return self._numbers.has((message.signature or OWN + message.account, message.category), message.to)
+        senders = self._senders.get(message.category)
+        if not senders:
+            return False
+        number = message.to
+        return senders.has(message.signature or OWN + message.account, number) or senders.has(EVERYONE, number)
 
 
 class Suppressed:
@@ -103,6 +132,9 @@ class Suppressed:
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+    def __bool__(self) -> bool:
+        return bool(self._numbers)
 
     def add(self, carrier: str, number: str) -> bool:
         """False when it was there."""
@@ -125,7 +157,5 @@ class ConsentStage:
         self._opt_outs = opt_outs
 
     def decide(self, candidate: Candidate, *, now: float) -> Refusal | None:
-        sender = sender_of(candidate.signature, candidate.account.name)
-        if Scope(sender, candidate.to, candidate.draft.category) in self._opt_outs:
-            return _OPTED_OUT
-        return None
+        barred = self._opt_outs.bar(candidate.signature, candidate.account.name, candidate.to, candidate.draft.category)
+        return OPTED_OUT if barred else None

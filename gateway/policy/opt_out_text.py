@@ -19,6 +19,11 @@ _OPT_OUT: Final = re.compile(
 _CLOSING: Final = " 。.!！;；)）】\u3000\n"  # what may stand behind the opt-out text at the end
 
 
+def has_opt_out_text(text: str) -> bool:
+    """Whether a text says how to be left alone, as only marketing does."""
+    return _OPT_OUT.search(text) is not None
+
+
 class OptOutTextStage:
     """Complete marketing with the opt-out text; refuse others that have one. Mainland destinations only."""
 

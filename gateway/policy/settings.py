@@ -18,6 +18,14 @@ OptOutText = Annotated[
 ]
 
 
+Answer = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[^\x00-\x1f【】]{0,200}\Z", description="at most 200 characters, without line breaks and 【】"
+    ),
+]
+
+
 class ContentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What mainland carriers demand of texts, category by category, and what they garble."""
 
@@ -25,6 +33,13 @@ class ContentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     opt_out_text: OptOutText = "拒收请回复R"  # put behind marketing that has none; empty: put nothing
     refused_symbols: tuple[Symbol, ...] = ("★", "√", "※", "→", "●", "☞", "✓", "^_^")
     tagged_symbols: tuple[Symbol, ...] = ("¥", "￥", "&")
+
+
+class ConsentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many wishes to be left alone are kept in memory."""
+
+    opt_outs: Annotated[int, msgspec.Meta(ge=1, le=100_000_000)] = 5_000_000
+    suppressed: Annotated[int, msgspec.Meta(ge=1, le=100_000_000)] = 1_000_000
 
 
 class HoursSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

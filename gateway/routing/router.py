@@ -12,6 +12,7 @@ import msgspec
 from gateway.message import Category
 from gateway.numbers import Network
 from gateway.policy.candidate import Candidate
+from gateway.policy.consent import Suppressed
 from gateway.policy.verdict import Reason, Refusal
 
 KNOWN_LIMIT: Final = 10_000  # answers remembered; accounts without registered signatures could make any number
@@ -65,17 +66,30 @@ class RouteView(msgspec.Struct, frozen=True):
 class Router:
     """Ranks the carriers for a message. No route configured: every carrier, in the order of the config."""
 
-    def __init__(self, carriers: Sequence[CarrierReach], routes: Sequence[Route]) -> None:
+    def __init__(
+        self,
+        carriers: Sequence[CarrierReach],
+        routes: Sequence[Route],
+        suppressed: Suppressed | None = None,
+    ) -> None:
+        """`suppressed`: whom a carrier has blacklisted; it is left out for them."""
         self._carriers: Mapping[str, CarrierReach] = {carrier.name: carrier for carrier in carriers}
         self._routes = tuple(routes) or (Route(carriers=tuple(self._carriers)),)
         # Without prefixes the answer depends on little, and is the same for nearly every message.
         self._by_prefix = any(route.prefixes for route in self._routes)
+        self._suppressed = Suppressed() if suppressed is None else suppressed
         self._known: dict[tuple[str, Category, Network, str], tuple[str, ...]] = {}
 
     def rank(self, candidate: Candidate) -> tuple[str, ...]:
         """The carriers that may take it, best first; empty when none may."""
-        if self._by_prefix:
-            return self._rank(candidate)
+        ranked = self._rank(candidate) if self._by_prefix else self._rank_once(candidate)
+        return self._without_suppressed(candidate, ranked) if self._suppressed else ranked
+
+    def refusal(self, candidate: Candidate) -> Refusal:
+        """Why no carrier is left."""
+        return blacklisted(candidate) if self._suppressed and self._rank(candidate) else unroutable(candidate)
+
+    def _rank_once(self, candidate: Candidate) -> tuple[str, ...]:
         draft = candidate.draft
         key = (candidate.account.name, draft.category, candidate.network, candidate.signature)
         known = self._known.get(key)
@@ -87,7 +101,8 @@ class Router:
 
     def explain(self, candidate: Candidate, *, is_up: Callable[[str], bool]) -> list[RouteView]:
         """Every carrier, those that may take the message first and in their order, with the reason for each."""
-        ranked = sorted(self._rank(candidate), key=is_up, reverse=True)
+        reaching = self._rank(candidate)
+        ranked = sorted(self._without_suppressed(candidate, reaching), key=is_up, reverse=True)
         views = [
             RouteView(name, rank, is_up(name), "takes it" if is_up(name) else "takes it, and is down")
             for rank, name in enumerate(ranked, 1)
@@ -96,7 +111,9 @@ class Router:
         for name, carrier in self._carriers.items():
             if name in ranked:
                 continue
-            if route is None:
+            if name in reaching:
+                reason = "has blacklisted the number"
+            elif route is None:
                 reason = "no route matches the message"
             elif name not in route.carriers:
                 reason = "is not in the route that matches"
@@ -105,12 +122,26 @@ class Router:
             views.append(RouteView(name, None, False, reason))
         return views
 
+    def _without_suppressed(self, candidate: Candidate, ranked: tuple[str, ...]) -> tuple[str, ...]:
+        number, suppressed = candidate.to, self._suppressed
+        return tuple([name for name in ranked if not suppressed.has(name, number)])
+
     def _rank(self, candidate: Candidate) -> tuple[str, ...]:
         for route in self._routes:
             if route.matches(candidate):
                 carriers = self._carriers
                 return tuple([name for name in route.carriers if carriers[name].takes(candidate) is None])
         return ()
+
+
+def blacklisted(candidate: Candidate) -> Refusal:
+    """Every carrier that would take it has blacklisted the number."""
+    return Refusal(
+        Reason.OPTED_OUT,
+        f"Every carrier that reaches network {candidate.network} for this message has blacklisted its receiver.",
+        {"network": str(candidate.network)},
+        chinese=f"可到达网络 {candidate.network} 的运营商通道均已将接收方列入黑名单。",
+    )
 
 
 def unroutable(candidate: Candidate) -> Refusal:

@@ -10,16 +10,21 @@ import msgspec
 import pytest
 
 from gateway.account import Account, Scope
+from gateway.audit import Audit
 from gateway.callbacks.callbacks import Callbacks
 from gateway.callbacks.settings import CallbackSettings
 from gateway.http.keys import Keys, hash_key
 from gateway.http.operations import BindView, CarrierView
+from gateway.http.opt_outs import OptOutCalls
 from gateway.http.server import HttpServer
 from gateway.http.settings import HttpSettings
 from gateway.intake import Intake
 from gateway.message import Category, IdSource, MessageId, Record
 from gateway.metrics import Metrics
 from gateway.numbers import Network, NumberPlan
+from gateway.opt_out_import import OptOutImport
+from gateway.opt_outs import OptOutRegister
+from gateway.policy.consent import OptOuts
 from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
 from gateway.policy.pipeline import Pipeline
@@ -120,6 +125,10 @@ class Api:
             clock=self.clock,
             random=lambda: 0.5,
         )
+        self.opt_outs = OptOuts()
+        audit = Audit(self.store, self.clock, keep_seconds=86_400)
+        self.register = OptOutRegister(self.opt_outs, self.store, audit, limit=10_000)
+        imports = OptOutImport(self.register, self.store, audit, self.clock)
         self.server = HttpServer(
             settings,
             keys=Keys([(hash_key(key), account) for key, account in ACCOUNTS.items()]),
@@ -129,6 +138,7 @@ class Api:
             callbacks=self.callbacks,
             metrics=self.metrics,
             clock=self.clock,
+            calls=[OptOutCalls(self.register, imports, self.clock)],
         )
         self.session: aiohttp.ClientSession
 

@@ -6,6 +6,8 @@ from gateway.account import Account
 from gateway.message import Category
 from gateway.numbers import Network
 from gateway.policy.candidate import Candidate
+from gateway.policy.consent import Suppressed
+from gateway.policy.verdict import Reason
 from gateway.routing.router import CarrierReach, Route, Router
 from tests.policy.samples import DEMO, a_candidate
 
@@ -90,3 +92,28 @@ def test_all_conditions_of_a_route_must_fit():
     assert route.matches(a_message(category=Category.OTP))
     assert not route.matches(a_message(UNICOM, category=Category.OTP))
     assert not route.matches(a_message())
+
+
+@pytest.mark.parametrize("routes", [[], [Route(carriers=("cmcc", "everyone"), prefixes=("+86138",))]])
+def test_a_carrier_that_has_blacklisted_a_number_is_left_out_for_it_and_explained(routes: list[Route]):
+    suppressed = Suppressed()
+    router = Router([CMCC, EVERYONE], routes, suppressed)
+    assert router.rank(a_message()) == ("cmcc", "everyone")
+
+    suppressed.add("cmcc", "+8613800138000")
+
+    assert router.rank(a_message()) == ("everyone",)
+    assert router.rank(a_message("13800138001")) == ("cmcc", "everyone")
+    views = {view.carrier: view for view in router.explain(a_message(), is_up=lambda _: True)}
+    assert (views["cmcc"].rank, views["cmcc"].reason) == (None, "has blacklisted the number")
+    assert views["everyone"].rank == 1
+
+
+def test_when_every_carrier_has_blacklisted_it_the_receiver_counts_as_opted_out():
+    suppressed = Suppressed()
+    router = Router([CMCC], [], suppressed)
+    suppressed.add("cmcc", "+8613800138000")
+
+    assert router.rank(a_message()) == ()
+    assert router.refusal(a_message()).reason is Reason.OPTED_OUT
+    assert router.refusal(a_message(UNICOM)).reason is Reason.UNROUTABLE
