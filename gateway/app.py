@@ -17,7 +17,7 @@ import structlog
 
 from gateway.account import Account
 from gateway.callbacks.callbacks import Callbacks
-from gateway.config import Config, load_holidays, load_plan
+from gateway.config import Config, load_holidays, load_plan, load_ported
 from gateway.config_errors import ConfigError
 from gateway.consent import Consent
 from gateway.delivery.binds import Bind
@@ -28,6 +28,7 @@ from gateway.delivery.live import Live
 from gateway.delivery.shared import Shared
 from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
+from gateway.http.ported import PortedNumbers
 from gateway.http.server import HttpServer
 from gateway.intake import Decision, Intake
 from gateway.message import IdSource, Milliseconds, Priority, Record, time_of_id
@@ -41,7 +42,11 @@ from gateway.policy.otp import OtpStage
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.signature import SignatureStage
 from gateway.policy.symbols import SymbolStage
+from gateway.ports import Ports
 from gateway.refs import ClientRefs
+from gateway.routing.learned import LearnedPorts
+from gateway.routing.networks import Networks
+from gateway.routing.ported import PortTable
 from gateway.routing.router import CarrierReach, Router
 from gateway.rules import Rules
 from gateway.store.api import Store
@@ -55,6 +60,8 @@ SWITCH_INTERVAL_SECONDS: Final = 0.0002
 # at what was there when the gateway started.
 GARBAGE_THRESHOLDS: Final = (50_000, 20, 100)
 LAG_LOOK_SECONDS: Final = 0.25
+PORTS_LOOK_SECONDS: Final = 3_600.0
+DAY_MILLISECONDS: Final = 86_400_000
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +71,15 @@ class Gateway:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._plan = load_plan(config)
+        self._networks = Networks(
+            load_plan(config),
+            file=load_ported(config),
+            by_hand=PortTable((config.numbers.ported_key or "").encode()),
+            learned=LearnedPorts(
+                limit=config.numbers.learned_ports,
+                keep_milliseconds=config.numbers.learned_port_days * DAY_MILLISECONDS,
+            ),
+        )
         self._rules = Rules(config)
         self._gate = self._rules.gate()
         self._metrics = Metrics()
@@ -77,6 +92,7 @@ class Gateway:
             random=random.random,
         )
         self._consent = Consent(config, self._rules, self._store, self._metrics, wall_clock, self._submit)
+        self._ports = Ports(self._networks, self._store, wall_clock)
         self._delivery: Delivery | None = None
         self._intake: Intake | None = None
         self._ready = False
@@ -97,6 +113,7 @@ class Gateway:
             )
             refs = await self._load_refs()
             await self._consent.load()
+            await self._ports.load()
             await delivery.recover()
             self._intake = self._make_intake(delivery, ids, refs)
             server = self._server(self._intake)
@@ -164,7 +181,7 @@ class Gateway:
         return Intake(
             pipeline=Pipeline(
                 [
-                    NumberStage(self._plan),
+                    NumberStage(self._networks, refused_kinds=frozenset(self._config.numbers.refuse_kinds)),
                     SignatureStage(),
                     OptOutTextStage(content.opt_out_text),
                     ContentStage(),
@@ -201,7 +218,10 @@ class Gateway:
             callbacks=self._callbacks,
             metrics=self._metrics,
             clock=wall_clock,
-            calls=self._consent.calls(),
+            calls=[
+                *self._consent.calls(),
+                PortedNumbers(self._ports, takes_hashes=bool(self._config.numbers.ported_key)),
+            ],
         )
 
     def _add_gauges(self, delivery: Delivery, refs: ClientRefs) -> None:
@@ -240,6 +260,19 @@ class Gateway:
             ("account",),
             self._callbacks.waiting,
         )
+        networks = self._networks
+        add(
+            "gateway_ported_numbers",
+            "Ported numbers that are known, by where from.",
+            ("source",),
+            lambda: [((source,), size) for source, size in networks.sizes.items()],
+        )
+        self._metrics.add_counter(
+            "gateway_number_lookups",
+            "Numbers whose network was asked for, by who knew it.",
+            ("source",),
+            lambda: [((source,), count) for source, count in networks.lookups.items()],
+        )
         add("gateway_build_info", "1, with the version.", ("version",), lambda: [((VERSION,), 1)])
 
     # --- run and stop ------------------------------------------------------------------------------------------------
@@ -267,6 +300,13 @@ class Gateway:
             tasks.create_task(self._callbacks.run(), name="callbacks")
             tasks.create_task(self._watch_loop(), name="loop lag")
             tasks.create_task(self._consent.run(), name="audit")
+            tasks.create_task(self._forget_ports(), name="learned ports")
+
+    async def _forget_ports(self) -> None:
+        """Let learned ports grow old."""
+        while True:
+            await asyncio.sleep(PORTS_LOOK_SECONDS)
+            self._ports.expire()
 
     async def _watch_loop(self) -> None:
         """Measure how late timers fire: what holds up the loop holds up everything."""
@@ -297,6 +337,7 @@ def check(config: Config) -> None:
     """Everything that can be checked without starting. Raises ConfigError."""
     load_plan(config)
     load_holidays(config)
+    load_ported(config)
     try:
         Keys((account.key_hash, account.account) for account in config.account)
     except ValueError as error:

@@ -20,8 +20,9 @@ from gateway.config_errors import SECRETS, ConfigError, entry_place, from_valida
 from gateway.config_tables import Config
 from gateway.numbers import NumberPlan, NumberPlanError
 from gateway.policy.windows import Holidays, HolidaysError
+from gateway.routing.ported import PortTable, PortTableError
 
-__all__ = ["Config", "load", "load_holidays", "load_plan", "shipped"]
+__all__ = ["Config", "load", "load_holidays", "load_plan", "load_ported", "shipped"]
 
 T = TypeVar("T")
 
@@ -67,6 +68,29 @@ def _load_table(setting: str, named: str, ours: str, parse: Callable[[str], T]) 
     raise wrong(setting, str(path), rule)
 
 
+def load_ported(config: Config) -> PortTable:
+    """The table of ported numbers that the config names; an empty one when it names none. Raises ConfigError.
+
+    A table of millions takes seconds: beside a running gateway, in a thread.
+    """
+    key = (config.numbers.ported_key or "").encode()
+    named = config.numbers.ported
+    if not named:
+        return PortTable(key)
+    try:
+        with Path(named).open(encoding="utf-8", newline="") as file:
+            return PortTable.parse(file, key)
+    except OSError as error:
+        rule = f"must name a file that can be read ({error.strerror})"
+    except UnicodeDecodeError:
+        rule = "must name a file in UTF-8"
+    except PortTableError as error:
+        rule = str(error)
+    except ValueError:  # a NUL in the path
+        rule = "must name a file"
+    raise wrong("numbers.ported", named, rule)
+
+
 def shipped(name: str) -> Path:
     """A file of the config folder that comes with the gateway: beside the sources, or where the wheel put it."""
     beside = Path(__file__).parent.parent / "config" / name
@@ -91,6 +115,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _resolve_secrets(document: dict[str, Any]) -> None:
     """Put what "env:NAME" and "file:PATH" name in their place. Raises ConfigError."""
+    numbers = document.get("numbers")
+    if isinstance(numbers, dict):
+        _resolve(numbers, "numbers")
     for account_place, account in _tables(document, "account", "account"):
         _resolve(account, account_place)
         if isinstance(callback := account.get("callback"), dict):

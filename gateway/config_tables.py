@@ -23,7 +23,7 @@ from gateway.delivery.settings import (
 from gateway.http.settings import HttpSettings
 from gateway.logs import LogSettings
 from gateway.message import Category
-from gateway.numbers import Network
+from gateway.numbers import Kind, Network
 from gateway.policy.settings import Answer, ConsentSettings, ContentSettings, HoursSettings
 from gateway.refs import ClientRefSettings
 from gateway.routing.router import Route
@@ -49,6 +49,11 @@ class NumberSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Whose numbers are whose."""
 
     plan: str = ""  # a CSV file; empty: the one that comes with the gateway
+    refuse_kinds: tuple[Kind, ...] = (Kind.IOT, Kind.SATELLITE)
+    ported: str = ""  # a CSV file of ported numbers; empty: none
+    ported_key: Annotated[str, msgspec.Meta(min_length=1)] | None = None  # of the keyed hashes in it
+    learned_ports: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 200_000
+    learned_port_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 120
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

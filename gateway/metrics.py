@@ -105,6 +105,16 @@ class Gauge:
         return family
 
 
+class CountedElsewhere(Gauge):
+    """A count that its owner keeps, and that is asked for when it is shown."""
+
+    def collect(self) -> Metric:
+        family = CounterMetricFamily(self.name, self._help, labels=self._labels)
+        for labels, value in self._source():
+            family.add_metric(labels, value)
+        return family
+
+
 class Metrics(Collector):
     """All of them. Gauges are added by the app, which knows where their values live."""
 
@@ -158,6 +168,10 @@ class Metrics(Collector):
     def add_gauge(self, name: str, help_text: str, labels: Labels, source: Callable[[], Iterable[Sample]]) -> None:
         """Show a value that lives elsewhere."""
         self._all.append(Gauge(name, help_text, labels, source))
+
+    def add_counter(self, name: str, help_text: str, labels: Labels, source: Callable[[], Iterable[Sample]]) -> None:
+        """Show a count that is kept elsewhere."""
+        self._all.append(CountedElsewhere(name, help_text, labels, source))
 
     def observe_request(self, route: str, status: int, seconds: float) -> None:
         """One HTTP request was answered."""

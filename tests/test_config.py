@@ -1,4 +1,5 @@
 import hashlib
+import hmac
 import re
 from datetime import date
 from pathlib import Path
@@ -6,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from gateway.account import Scope
-from gateway.config import load, load_holidays, load_plan, shipped
+from gateway.config import load, load_holidays, load_plan, load_ported, shipped
 from gateway.config_errors import ConfigError
 from gateway.config_tables import Config
 from gateway.delivery.settings import DeliverySettings, OnDoubt, default_categories
 from gateway.http.settings import HttpSettings
 from gateway.message import Category
+from gateway.numbers import Network
 from tests.config_documents import LEAST, a_document, with_value, write
 
 
@@ -136,3 +138,21 @@ def test_hours_are_those_of_the_profile_unless_the_file_says_otherwise(tmp_path:
     config = load(write(tmp_path, with_value("category/marketing/hours", [])))
 
     assert config.categories[Category.MARKETING].hours == ()
+
+
+def test_a_wrong_table_of_ported_numbers_is_refused_by_its_place(tmp_path: Path) -> None:
+    table = tmp_path / "ported.csv"
+    table.write_text("number,network\n13800138000,cucc\n13800138000,cbn\n", encoding="utf-8")
+    config = load(write(tmp_path, with_value("numbers/ported", str(table))))
+
+    with pytest.raises(ConfigError, match=r'^numbers.ported = ".*: number = 138\*{4}8000: must not come twice$'):
+        load_ported(config)
+
+
+def test_a_table_of_ported_numbers_may_hold_keyed_hashes(tmp_path: Path) -> None:
+    table = tmp_path / "ported.csv"
+    hashed = hmac.digest(b"a key", b"+8613800138000", "sha256").hex()
+    table.write_text(f"number,network\n{hashed},cucc\n", encoding="utf-8")
+    document = with_value("numbers/ported", str(table))
+    document["numbers"]["ported_key"] = "a key"
+    assert load_ported(load(write(tmp_path, document))).get("+8613800138000") is Network.CUCC

@@ -26,6 +26,7 @@ SECRETS = {
     "key": "a-key-of-the-test",
     "password": "pa55w0rd",
     "key_sha256": "0" * 64,
+    "ported_key": "a-key-for-hashes",
 }
 
 

@@ -1,8 +1,8 @@
 """To whom: the number is normalised and must be one that short messages can reach."""
 
-from typing import Final
+from typing import Final, Protocol
 
-from gateway.numbers import CHINESE_FAULTS, InvalidNumber, Kind, NumberPlan, normalise
+from gateway.numbers import CHINESE_FAULTS, InvalidNumber, Kind, Number, PlanEntry, normalise
 from gateway.policy.candidate import Candidate
 from gateway.policy.verdict import Reason, Refusal
 
@@ -10,12 +10,18 @@ from gateway.policy.verdict import Reason, Refusal
 UNREACHABLE_KINDS: Final = frozenset({Kind.IOT, Kind.SATELLITE})
 
 
+class Lookup(Protocol):
+    """The number plan, or the plan corrected by what is known of ported numbers."""
+
+    def lookup(self, number: Number) -> PlanEntry: ...
+
+
 class NumberStage:
     """Complete the candidate with its number and network, or refuse it as `invalid_number`."""
 
     name = "number"
 
-    def __init__(self, plan: NumberPlan, *, refused_kinds: frozenset[Kind] = UNREACHABLE_KINDS) -> None:
+    def __init__(self, plan: Lookup, *, refused_kinds: frozenset[Kind] = UNREACHABLE_KINDS) -> None:
         self._plan = plan
         self._refused_kinds = refused_kinds
 

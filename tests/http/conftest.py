@@ -16,6 +16,7 @@ from gateway.callbacks.settings import CallbackSettings
 from gateway.http.keys import Keys, hash_key
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.opt_outs import OptOutCalls
+from gateway.http.ported import PortedNumbers
 from gateway.http.server import HttpServer
 from gateway.http.settings import HttpSettings
 from gateway.intake import Intake
@@ -29,7 +30,9 @@ from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.signature import SignatureStage
+from gateway.ports import Ports
 from gateway.refs import ClientRefs, ClientRefSettings
+from gateway.routing.networks import Networks
 from gateway.routing.router import CarrierReach, Router
 from gateway.store.memory import MemoryStore
 
@@ -107,9 +110,11 @@ class Api:
         self.operations = FakeOperations()
         self.metrics = FakeMetrics()
         self.accepted: list[Record] = []
+        self.networks = Networks(NumberPlan.parse(PLAN))
+        ports = Ports(self.networks, self.store, self.clock)
         carrier = CarrierReach(name="cmcc-a", networks=frozenset({Network.CMCC, Network.CUCC, Network.OTHER}))
         self.intake = Intake(
-            pipeline=Pipeline([NumberStage(NumberPlan.parse(PLAN)), SignatureStage(), ContentStage()]),
+            pipeline=Pipeline([NumberStage(self.networks), SignatureStage(), ContentStage()]),
             router=Router([carrier], []),
             store=self.store,
             ids=IdSource(node=1, last=MessageId(0)),
@@ -138,7 +143,10 @@ class Api:
             callbacks=self.callbacks,
             metrics=self.metrics,
             clock=self.clock,
-            calls=[OptOutCalls(self.register, imports, self.clock)],
+            calls=[
+                OptOutCalls(self.register, imports, self.clock),
+                PortedNumbers(ports, takes_hashes=False),
+            ],
         )
         self.session: aiohttp.ClientSession
 
