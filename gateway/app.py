@@ -25,6 +25,7 @@ from gateway.delivery.carriers import Carrier
 from gateway.delivery.delivery import Delivery
 from gateway.delivery.durable import AfterCommit
 from gateway.delivery.live import Live
+from gateway.delivery.settings import CarrierSettings
 from gateway.delivery.shared import Shared
 from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
@@ -43,6 +44,7 @@ from gateway.policy.pipeline import Pipeline
 from gateway.policy.signature import SignatureStage
 from gateway.policy.symbols import SymbolStage
 from gateway.ports import Ports
+from gateway.ranking import Ranking
 from gateway.refs import ClientRefs
 from gateway.routing.learned import LearnedPorts
 from gateway.routing.networks import Networks
@@ -93,6 +95,12 @@ class Gateway:
         )
         self._consent = Consent(config, self._rules, self._store, self._metrics, wall_clock, self._submit)
         self._ports = Ports(self._networks, self._store, wall_clock)
+        self._router = Router(
+            [_reach(carrier) for carrier in config.carrier],
+            [route.route for route in config.route],
+            self._rules.suppressed,
+        )
+        self._ranking = Ranking(self._router, {account.name: account.account for account in config.account})
         self._delivery: Delivery | None = None
         self._intake: Intake | None = None
         self._ready = False
@@ -153,6 +161,8 @@ class Gateway:
             clock=wall_clock,
             random=random.random,
             gate=self._gate,
+            rank=self._ranking.rank,
+            goes_on_when_refused=self._ranking.goes_on_when_refused,
         )
 
     async def _load_refs(self) -> ClientRefs:
@@ -192,11 +202,7 @@ class Gateway:
                     *self._rules.stages(),
                 ],
             ),
-            router=Router(
-                [_reach(carrier) for carrier in delivery.carriers.values()],
-                [route.route for route in self._config.route],
-                self._rules.suppressed,
-            ),
+            router=self._router,
             store=self._store,
             ids=ids,
             refs=refs,
@@ -344,8 +350,7 @@ def check(config: Config) -> None:
         raise ConfigError(str(error)) from None
 
 
-def _reach(carrier: Carrier) -> CarrierReach:
-    settings = carrier.settings
+def _reach(settings: CarrierSettings) -> CarrierReach:
     return CarrierReach(
         name=settings.name,
         networks=frozenset(Network(network) for network in settings.networks),

@@ -96,6 +96,7 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     networks: tuple[Network, ...] = ()
     prefixes: tuple[Prefix, ...] = ()
     signatures: tuple[str, ...] = ()
+    next_when_refused: bool = False
 
     @property
     def route(self) -> Route:
@@ -106,6 +107,7 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             networks=frozenset(self.networks),
             prefixes=self.prefixes,
             signatures=frozenset(self.signatures),
+            next_when_refused=self.next_when_refused,
         )
 
 

@@ -135,6 +135,9 @@ class Metrics(Collector):
             "category",
             "status",
         )
+        self.messages_moved = self._counter(
+            "gateway_messages_moved", "Messages that left a carrier's queue for another's.", "carrier", "reason"
+        )
         self.receipts = self._counter("gateway_receipts", "Delivery receipts.", "carrier", "status", "matched")
         self.callbacks = self._counter(
             "gateway_callbacks", "Events called back, by what became of each try.", "account", "outcome"

@@ -1,7 +1,7 @@
 """What a carrier answers to the parts it was handed, in time, late or never; a slot is free once that is on disk."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -11,9 +11,9 @@ from gateway.connection import Connection
 from gateway.delivery import outcomes
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.binds import Bind
-from gateway.delivery.settings import OnDoubt
+from gateway.delivery.elsewhere import Elsewhere, Why
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
-from gateway.message import Milliseconds, Record
+from gateway.message import Attempt, Milliseconds, Record
 from gateway.smpp import (
     CommandStatus,
     RequestUnanswered,
@@ -69,6 +69,7 @@ class Answers:
         shared: Shared,
         awaiting: Awaiting,
         owner: Owner,
+        elsewhere: Elsewhere,
         *,
         on_accepted: OnPart,
         on_doubt: OnPart,
@@ -77,6 +78,7 @@ class Answers:
         self._shared = shared
         self._awaiting = awaiting
         self._owner = owner
+        self._elsewhere = elsewhere
         self._on_accepted = on_accepted
         self._on_doubt = on_doubt
         self._loop = asyncio.get_running_loop()
@@ -140,9 +142,7 @@ class Answers:
         record = shared.live.get(flight.record.id)
         if record is None:
             return  # settled meanwhile by another attempt, or a receipt
-        on_doubt = shared.categories[record.message.category].on_doubt
-        if flight.k + 1 >= shared.settings.attempts:
-            on_doubt = OnDoubt.WAIT  # a carrier that takes and never answers: so many copies are enough
+        on_doubt = shared.on_doubt(record, flight.n)
         outcomes.unanswered(record, flight.n, flight.k, error, on_doubt, at=shared.clock())
         self._awaiting.add_without_id(record, flight.n, flight.k)
         self._owner.keep(record)
@@ -160,13 +160,32 @@ class Answers:
             self._owner.send_again(record)
             return
         self._owner.stop_handing_over(record)
-        if kind is StatusClass.PERMANENT or k + 1 >= self._shared.settings.attempts:
+        if kind is StatusClass.CLOSE:
+            connection.abort()
+        is_permanent = kind is StatusClass.PERMANENT
+        if k + 1 >= self._shared.settings.attempts or (is_permanent and not self._may_go_on(record)):
             outcomes.refused_for_good(record, n, k, status, text, at=at)
             return
         outcomes.refused_for_now(record, n, k, status, text, at=at)
+        if is_permanent or self._has_had_enough(record.state.parts[n].attempts):
+            if self._elsewhere.send(record, Why.REFUSED, may_wait=is_permanent):
+                return
+            if is_permanent:
+                outcomes.refused_for_good(record, n, k, status, text, at=at)
+                return
         self._owner.retry_later(record, failures=k)
-        if kind is StatusClass.CLOSE:
-            connection.abort()
+
+    def _may_go_on(self, record: Record) -> bool:
+        """Whether another carrier shall try what this one will never take, and there is one."""
+        shared = self._shared
+        return (
+            shared.goes_on_when_refused(record.message) and self._elsewhere.next_for(record, may_wait=True) is not None
+        )
+
+    def _has_had_enough(self, attempts: Sequence[Attempt]) -> bool:
+        """Whether this carrier has refused a part so often that another should have it."""
+        refused = sum(attempt.carrier == self._carrier and bool(attempt.command_status) for attempt in attempts)
+        return refused >= self._shared.settings.attempts_before_next
 
     def _release_slots(self, held: list[HeldSlot], succeeded: bool) -> None:
         """The answers are on disk: only now are their slots free, so that a crash resends no more than the window."""

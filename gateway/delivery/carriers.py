@@ -17,8 +17,9 @@ from gateway.delivery import outcomes
 from gateway.delivery.answers import Answers, Flight, start
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.binds import Bind
+from gateway.delivery.elsewhere import Elsewhere
 from gateway.delivery.handover import source_address, submit_sm
-from gateway.delivery.keeping import Keeping
+from gateway.delivery.keeping import Keeping, forget_everywhere
 from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
 from gateway.delivery.settings import CarrierSettings, OnDoubt
@@ -66,6 +67,7 @@ class Carrier:
         lanes: Mapping[Priority, Lane],
         listener: "CarrierListener",
         waiting: Waiting,
+        elsewhere: Elsewhere,
     ) -> None:
         self.settings = settings
         self._waiting = waiting
@@ -83,8 +85,9 @@ class Carrier:
             form=settings.message_id,
             limit=shared.settings.awaiting_in_memory,
             source_of=lambda message: source_address(message, settings),
-            on_evicted=shared.live.drop_if_at_rest,
+            on_evicted=self._evicted,
         )
+        shared.awaiting[settings.name] = self.awaiting
         keeping = Keeping(settings.name, shared, self.awaiting)
         self.keep = keeping.keep
         self.watch = keeping.watch
@@ -93,6 +96,7 @@ class Carrier:
             shared,
             self.awaiting,
             self,
+            elsewhere,
             on_accepted=partial(listener.part_accepted, self),
             on_doubt=partial(listener.part_in_doubt, self),
         )
@@ -119,6 +123,11 @@ class Carrier:
     @property
     def name(self) -> str:
         return self.settings.name
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether what comes to it now would leave."""
+        return self.is_up
 
     @property
     def in_use(self) -> int:
@@ -374,6 +383,11 @@ class Carrier:
             failures, first_seconds=settings.retry_first_seconds, longest_seconds=settings.retry_longest_seconds
         )
         self._retries.add(record.id, due=self._loop.time() + delay * (1 - 0.5 * self._shared.random()))
+
+    def _evicted(self, record: Record) -> None:
+        """Newer ones need the room of a record that awaits its receipt."""
+        forget_everywhere(record, self._shared)
+        self._shared.live.drop_if_at_rest(record)
 
     def _retry(self, due: list[MessageId]) -> None:
         for message_id in due:

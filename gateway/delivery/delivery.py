@@ -13,6 +13,7 @@ import structlog
 
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier
+from gateway.delivery.elsewhere import Elsewhere
 from gateway.delivery.lanes import Lane
 from gateway.delivery.receipts import Receipts
 from gateway.delivery.settings import CarrierSettings, OnDoubt
@@ -44,10 +45,14 @@ class Delivery:
         self._waiting = Waiting(shared, queue=self._queue_on_disk, end=self._end)
         self.approve = self._waiting.approve
         self.reject = self._waiting.reject
+        self.elsewhere = Elsewhere(shared)
         self.carriers: dict[str, Carrier] = {
-            settings.name: Carrier(settings, shared, self._lanes_of(settings.name), self._receipts, self._waiting)
+            settings.name: Carrier(
+                settings, shared, self._lanes_of(settings.name), self._receipts, self._waiting, self.elsewhere
+            )
             for settings in carriers
         }
+        self.elsewhere.carriers = self.carriers
         self._receipts.load(self.carriers, recovered.receipts)
         self._sweeps = Sweeps(shared, self.carriers) if self.carriers else None
 
@@ -119,7 +124,7 @@ class Delivery:
         if carrier is None:
             self._leave_behind(record)
             return
-        self._doubt_unanswered(record, self._shared.categories[record.message.category].on_doubt)
+        self._doubt_unanswered(record)
         for each in self._carriers_of(record):
             each.watch(record)
         for n, part in enumerate(record.state.parts):
@@ -136,20 +141,21 @@ class Delivery:
         What waits to be sent has failed; for the rest the receipt deadline comes.
         """
         log.warning("a message is with a carrier that is not configured any more", message=str(record.id))
-        self._doubt_unanswered(record, OnDoubt.WAIT)
+        self._doubt_unanswered(record, always_wait=True)
         if any(part.status is PartStatus.WAITING for part in record.state.parts):
             outcomes.end(record, Status.FAILED, at=self._shared.clock(), reason=NO_CARRIER)
             self._shared.store.update(record)
         self._shared.live.drop(record)
 
-    def _doubt_unanswered(self, record: Record, on_doubt: OnDoubt) -> None:
+    def _doubt_unanswered(self, record: Record, *, always_wait: bool = False) -> None:
         """Bytes may have left before the stop, and the answer is lost with it."""
         at = self._shared.clock()
         unanswered = [n for n, part in enumerate(record.state.parts) if part.status is PartStatus.SENDING]
         for n in unanswered:
             k = len(record.state.parts[n].attempts) - 1
+            on_doubt = OnDoubt.WAIT if always_wait else self._shared.on_doubt(record, n)
             outcomes.unanswered(record, n, k, "restart", on_doubt, at=at)
-        if unanswered and on_doubt is OnDoubt.WAIT:
+        if any(record.state.parts[n].status is PartStatus.IN_DOUBT for n in unanswered):
             self._shared.store.update(record)
 
     def _carriers_of(self, record: Record) -> Iterable[Carrier]:
@@ -175,8 +181,9 @@ class Delivery:
             after = records[-1].id
 
     def _queue_on_disk(self, record: Record) -> Commit:
-        """Write a queued record into the lane of its carrier, and let the lane read it from there in its turn."""
-        carrier = self._carrier_of(record)
+        """Write a queued record into the lane of the best carrier, and let the lane read it from there in its turn."""
+        name = self.elsewhere.best(record)
+        carrier = None if name is None else self.carriers[name]
         if carrier is None:
             at = self._shared.clock()
             outcomes.end(record, Status.FAILED, at=at, reason=NO_CARRIER)

@@ -50,7 +50,7 @@ class Keeping:
         if not record.is_final or any(part.status is PartStatus.SENDING for part in record.state.parts):
             return
         if succeeded:
-            self._awaiting.forget(record)
+            forget_everywhere(record, self._shared)
             self._shared.live.drop(record)
             return
         self._unwritten.append(record)
@@ -65,3 +65,15 @@ class Keeping:
         unwritten, self._unwritten = self._unwritten, []
         for record in unwritten:
             self.keep(record, changed=False)
+
+
+def forget_everywhere(record: Record, shared: Shared) -> None:
+    """Await no receipt for a record any more, whichever carriers it was with."""
+    forgotten = ""
+    for part in record.state.parts:
+        for attempt in part.attempts:
+            if attempt.carrier != forgotten:  # nearly always they are all of one
+                forgotten = attempt.carrier
+                awaiting = shared.awaiting.get(forgotten)
+                if awaiting is not None:
+                    awaiting.forget(record)

@@ -154,6 +154,36 @@ def receipt(record: Record, n: int, k: int, state: MessageState, error: str, *, 
     return True
 
 
+def may_change_carrier(record: Record) -> bool:
+    """Whether every part waits, and a message of several has none that may have arrived by the carrier it was with."""
+    parts = record.state.parts
+    if any(part.status is not PartStatus.WAITING for part in parts):
+        return False
+    may_have_left = (attempt.command_status in {None, 0} for part in parts for attempt in part.attempts)
+    return len(parts) == 1 or not any(may_have_left)
+
+
+def changed_carrier(record: Record, reason: str, *, at: Milliseconds) -> None:
+    """A message that waits, waits for another carrier: its timeline says so."""
+    _append(record, record.status, at=at, reason=reason)
+
+
+def send_again(record: Record, n: int, k: int, error: str, *, at: Milliseconds) -> bool:
+    """A receipt says that the carrier could not deliver its copy, and another may: the message is queued again.
+
+    False for a message of several parts, for one that ended, and while a later copy may get through.
+    """
+    [part, *others] = record.state.parts
+    is_last = k == len(part.attempts) - 1
+    if others or not is_last or part.status not in {PartStatus.SUBMITTED, PartStatus.IN_DOUBT}:
+        return False
+    if Status.QUEUED not in TRANSITIONS[record.status]:
+        return False
+    record.set_part(n, Part(PartStatus.WAITING, _with_attempt(part, k, error=error)))
+    _follow_parts(record, at=at, reason=f"receipt: {error}")
+    return True
+
+
 def give_up_waiting(record: Record, *, at: Milliseconds) -> bool:
     """The receipt deadline has passed: what is not settled stays unknown. False for a message that moves, or ended."""
     if Status.UNKNOWN not in TRANSITIONS[record.status]:

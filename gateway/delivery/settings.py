@@ -117,7 +117,9 @@ class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     unmatched_receipts: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 100_000
     unmatched_receipt_seconds: Seconds = 86_400.0
     sweep_seconds: Seconds = 10.0  # how often validity and receipt deadlines are looked at
-    attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 20  # submits of one part that the carrier refused for now
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 20  # submits of one part that were refused for now
+    attempts_before_next: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 3  # then the next carrier
+    copies: Annotated[int, msgspec.Meta(ge=1, le=20)] = 3  # of one part that may have left without an answer
     retry_first_seconds: Seconds = 0.5
     retry_longest_seconds: Seconds = 60.0
     drain_seconds: Seconds = 30.0  # how long a stop waits for answers that are under way

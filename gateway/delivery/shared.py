@@ -1,14 +1,16 @@
 """What all parts of delivery work with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
+from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.durable import AfterCommit
 from gateway.delivery.live import Live
-from gateway.delivery.settings import CategorySettings, DeliverySettings
-from gateway.message import Category, Milliseconds
+from gateway.delivery.settings import CategorySettings, DeliverySettings, OnDoubt
+from gateway.message import Category, Message, Milliseconds, Record
 from gateway.metrics import Metrics
 from gateway.rulings import Gate
 from gateway.store.api import Store
@@ -17,7 +19,12 @@ STORE_RETRY_SECONDS: Final = 0.5
 
 
 class Shared(msgspec.Struct):
-    """One store, one memory, one set of limits."""
+    """One store, one memory, one set of limits.
+
+    rank: the carriers that may take a message, best first, by what is known now.
+    goes_on_when_refused: whether a message that a carrier refused for good shall go by the next one.
+    awaiting: of every carrier, by its name.
+    """
 
     store: Store
     live: Live
@@ -28,3 +35,14 @@ class Shared(msgspec.Struct):
     clock: Callable[[], Milliseconds]
     random: Callable[[], float]
     gate: Gate
+    rank: Callable[[Message], Sequence[str]] = attrgetter("carriers")
+    goes_on_when_refused: Callable[[Message], bool] = lambda _: False
+    awaiting: dict[str, Awaiting] = msgspec.field(default_factory=dict)
+
+    def on_doubt(self, record: Record, n: int) -> OnDoubt:
+        """What to do about part `n`, whose answer never came: as its category says, up to some copies."""
+        attempts = record.state.parts[n].attempts
+        copies = sum(attempt.command_status is None for attempt in attempts)
+        if copies >= self.settings.copies or len(attempts) >= self.settings.attempts:
+            return OnDoubt.WAIT  # a carrier that takes and never answers
+        return self.categories[record.message.category].on_doubt

@@ -43,6 +43,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     networks: frozenset[Network] = frozenset()
     prefixes: tuple[str, ...] = ()  # of the E.164 number, with its plus
     signatures: frozenset[str] = frozenset()
+    next_when_refused: bool = False  # what a carrier refuses for good goes by the next one
 
     def matches(self, candidate: Candidate) -> bool:
         return (
@@ -107,7 +108,7 @@ class Router:
             RouteView(name, rank, is_up(name), "takes it" if is_up(name) else "takes it, and is down")
             for rank, name in enumerate(ranked, 1)
         ]
-        route = next((route for route in self._routes if route.matches(candidate)), None)
+        route = self._route_of(candidate)
         for name, carrier in self._carriers.items():
             if name in ranked:
                 continue
@@ -126,12 +127,20 @@ class Router:
         number, suppressed = candidate.to, self._suppressed
         return tuple([name for name in ranked if not suppressed.has(name, number)])
 
+    def goes_on_when_refused(self, candidate: Candidate) -> bool:
+        """Whether it goes by its next carrier when one has refused it for good."""
+        route = self._route_of(candidate)
+        return route is not None and route.next_when_refused
+
     def _rank(self, candidate: Candidate) -> tuple[str, ...]:
-        for route in self._routes:
-            if route.matches(candidate):
-                carriers = self._carriers
-                return tuple([name for name in route.carriers if carriers[name].takes(candidate) is None])
-        return ()
+        route = self._route_of(candidate)
+        if route is None:
+            return ()
+        carriers = self._carriers
+        return tuple([name for name in route.carriers if carriers[name].takes(candidate) is None])
+
+    def _route_of(self, candidate: Candidate) -> Route | None:
+        return next((route for route in self._routes if route.matches(candidate)), None)
 
 
 def blacklisted(candidate: Candidate) -> Refusal:

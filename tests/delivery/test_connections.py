@@ -196,7 +196,7 @@ async def test_a_carrier_that_fails_again_and_again_loses_nothing():
         script += [accept(), accept(), trouble]
     async with (
         scripted(*script) as smsc,
-        running(a_carrier(smsc, window=3, response_timeout_seconds=0.1)) as rig,
+        running(a_carrier(smsc, window=3, response_timeout_seconds=0.1), copies=20) as rig,
     ):
         records = [rig.a_message(category=RESEND) for _ in range(60)]
         await rig.hand_in(*records)

@@ -280,7 +280,7 @@ async def test_however_often_it_crashes_no_message_is_lost_and_no_single_copy_is
         store, records = SlowStore(), []
         for crash in range(crashes + 1):
             last = crash == crashes
-            async with running(a_carrier(smsc, response_timeout_seconds=0.05), store=store) as rig:
+            async with running(a_carrier(smsc, response_timeout_seconds=0.05), store=store, copies=20) as rig:
                 for _ in range(0 if last else 10):
                     records.append(await rig.accept(category=category, to=f"+8613800{len(records):06}"))
                 if not last:

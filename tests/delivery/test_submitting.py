@@ -186,7 +186,7 @@ async def test_a_part_without_an_answer_goes_again_with_the_same_reference():
 
 
 async def test_a_carrier_that_never_answers_is_sent_a_limited_number_of_copies():
-    async with scripted() as smsc, running(a_carrier(smsc, response_timeout_seconds=0.05), attempts=3) as rig:
+    async with scripted() as smsc, running(a_carrier(smsc, response_timeout_seconds=0.05)) as rig:
         smsc.otherwise = keep_silent
         record = await rig.accept(category=RESEND)
         stored = await rig.until(record, Status.IN_DOUBT)

@@ -117,3 +117,14 @@ def test_when_every_carrier_has_blacklisted_it_the_receiver_counts_as_opted_out(
     assert router.rank(a_message()) == ()
     assert router.refusal(a_message()).reason is Reason.OPTED_OUT
     assert router.refusal(a_message(UNICOM)).reason is Reason.UNROUTABLE
+
+
+def test_the_route_that_decides_says_whether_what_is_refused_goes_by_the_next_carrier():
+    routes = [
+        Route(carriers=("cmcc", "everyone"), networks=frozenset({Network.CMCC}), next_when_refused=True),
+        Route(carriers=("everyone",), networks=frozenset({Network.CUCC})),
+    ]
+    router = Router(ALL, routes)
+    assert router.goes_on_when_refused(a_message(MOBILE))
+    assert not router.goes_on_when_refused(a_message(UNICOM))
+    assert not router.goes_on_when_refused(a_message(ABROAD))

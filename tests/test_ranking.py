@@ -1,0 +1,40 @@
+"""The routes of this moment, asked with a message that was accepted before."""
+
+from gateway.message import Category
+from gateway.numbers import Network
+from gateway.ranking import Ranking
+from gateway.routing.router import CarrierReach, Route, Router
+from tests.delivery.samples import a_message
+from tests.policy.samples import DEMO
+
+CARRIERS = [
+    CarrierReach(name="cmcc-a", networks=frozenset({Network.CMCC})),
+    CarrierReach(name="filed", signatures=frozenset({"阳光物业"})),
+    CarrierReach(name="backup"),
+]
+
+
+def ranking(*routes: Route) -> Ranking:
+    return Ranking(Router(CARRIERS, routes), {DEMO.name: DEMO})
+
+
+def test_a_message_is_ranked_by_the_routes_of_now_and_not_by_those_it_was_accepted_under():
+    now = ranking(Route(carriers=("backup", "cmcc-a")))
+    assert now.rank(a_message(carriers=("cmcc-a",))) == ("backup", "cmcc-a")
+
+
+def test_what_the_message_is_decides_as_it_does_at_acceptance():
+    now = ranking()
+    assert now.rank(a_message(network="cucc", signature="阳光物业")) == ("filed", "backup")
+    assert now.rank(a_message(network="cmcc", signature="花园小区")) == ("cmcc-a", "backup")
+
+
+def test_the_candidates_of_acceptance_hold_when_the_routes_of_now_have_none():
+    now = ranking(Route(carriers=("backup",), categories=frozenset({Category.OTP})))
+    assert now.rank(a_message(carriers=("cmcc-a",))) == ("cmcc-a",)
+
+
+def test_a_route_that_knows_the_account_says_whether_what_is_refused_goes_on():
+    now = ranking(Route(carriers=("backup",), accounts=frozenset({"demo"}), next_when_refused=True))
+    assert now.goes_on_when_refused(a_message(account="demo"))
+    assert not now.goes_on_when_refused(a_message(account="gone-from-the-config"))
