@@ -252,7 +252,7 @@ class Gateway:
             "gateway_carrier_rate_limit",
             "Segments a second that the carrier may be sent.",
             ("carrier",),
-            lambda: [((carrier.name,), carrier.settings.throughput) for carrier in carriers],
+            lambda: [((carrier.name,), carrier.rate) for carrier in carriers],
         )
         add(
             "gateway_client_ref_window_seconds",
@@ -366,7 +366,7 @@ def _carrier_view(carrier: Carrier) -> CarrierView:
     return CarrierView(
         name=carrier.name,
         state="up" if carrier.is_up else "down",
-        rate=float(carrier.settings.throughput),
+        rate=carrier.rate,
         queued=carrier.waiting,
         binds=tuple(
             BindView(

@@ -26,7 +26,7 @@ from gateway.smpp import (
     Unbind,
 )
 
-# Above this, `writable` is False.
+# Above this, `writable` is False, unless the owner says less.
 WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
 # Above this, the peer does not read, and the connection is given up. Reading is never paused to make it read: two
 # ends that did so to each other would wait for ever.
@@ -54,12 +54,14 @@ class Connection(asyncio.Protocol):
         *,
         on_connection: OnConnection | None = None,
         on_writable: OnConnection | None = None,
+        write_high_water_bytes: int = WRITE_HIGH_WATER_BYTES,
     ) -> None:
         self.role: Final = role
         self.settings: Final = settings
         self.on_events = on_events
         self.on_writable = on_writable
         self._on_connection: Final = on_connection
+        self._write_high_water_bytes: Final = write_high_water_bytes
         self._loop: Final = asyncio.get_running_loop()
         self._session = Session(role, settings, now=self._loop.time())
         self._transport: asyncio.Transport | None = None
@@ -134,10 +136,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is there: begin."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER_BYTES)
+        self._transport.set_write_buffer_limits(high=self._write_high_water_bytes)
         raw_socket = transport.get_extra_info("socket")
         if raw_socket is not None and raw_socket.family != socket.AF_UNIX:
             raw_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # What the kernel holds and has not sent stands in the way of what is sent next, as does what we hold.
+            raw_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self._write_high_water_bytes)
         self.peer = _name_peer(transport.get_extra_info("peername"))
         self.writable = True
         if self._on_connection is not None:
@@ -252,6 +256,7 @@ async def open_connection(
     ssl: tls.SSLContext | None = None,
     server_hostname: str | None = None,
     connect_timeout_seconds: float = 10.0,
+    write_high_water_bytes: int = WRITE_HIGH_WATER_BYTES,
 ) -> Connection:
     """Connect, with TLS if `ssl` is given, whose handshake is within the timeout too. Raises OSError or TimeoutError.
 
@@ -260,7 +265,13 @@ async def open_connection(
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(connect_timeout_seconds):
         _, connection = await loop.create_connection(
-            lambda: Connection(role, settings, on_events, on_writable=on_writable),
+            lambda: Connection(
+                role,
+                settings,
+                on_events,
+                on_writable=on_writable,
+                write_high_water_bytes=write_high_water_bytes,
+            ),
             host,
             port,
             ssl=ssl,

@@ -1,4 +1,4 @@
-"""How fast, and when again: a token bucket and a backoff. Time is an argument, in seconds of a monotonic clock."""
+"""How fast, and when again: a token bucket, a rate that yields, a backoff. Time is an argument: seconds, monotonic."""
 
 from collections.abc import Callable
 
@@ -31,6 +31,44 @@ class TokenBucket:
     def ready_in(self) -> float:
         """Seconds from the last take until the next can succeed."""
         return max(0.0, (1 - self._tokens) / self.rate)
+
+    def change_rate(self, rate: float, *, depth: float, now: float) -> None:
+        """What has gathered until now was at the old rate; what is above the new depth is lost."""
+        self._tokens = min(depth, self._tokens + max(0.0, now - self._filled_at) * self.rate)
+        self._filled_at = max(self._filled_at, now)
+        self.rate = rate
+        self._depth = depth
+
+
+class YieldingRate:
+    """A rate that is halved when the other side has had enough, and climbs back, in a straight line, to its ceiling.
+
+    What was too much once brings many complaints: those about what left before the last cut, or less than
+    `settle_seconds` after it, are the same one. Others count in whole seconds, and complain until theirs is over.
+    """
+
+    def __init__(self, ceiling: float, *, floor: float, climb_seconds: float, settle_seconds: float) -> None:
+        """`climb_seconds`: from nothing to the ceiling."""
+        self._ceiling = ceiling
+        self._floor = min(floor, ceiling)
+        self._climb = ceiling / climb_seconds
+        self._settle_seconds = settle_seconds
+        self._cut_to = ceiling
+        self._cut_at = float("-inf")
+
+    def rate(self, *, now: float) -> float:
+        """What it is by now."""
+        if self._cut_to >= self._ceiling:
+            return self._ceiling
+        return min(self._ceiling, self._cut_to + max(0.0, now - self._cut_at) * self._climb)
+
+    def cut(self, *, sent_at: float, now: float) -> bool:
+        """Halve it, for something that left at `sent_at` was too much; False when that is known already."""
+        if sent_at < self._cut_at + self._settle_seconds:
+            return False
+        self._cut_to = max(self._floor, self.rate(now=now) / 2)
+        self._cut_at = now
+        return True
 
 
 class Backoff:

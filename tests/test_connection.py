@@ -510,6 +510,27 @@ async def test_writable_falls_above_the_high_water_mark_and_comes_back():
         await client.closed
 
 
+async def test_as_little_waits_to_be_written_as_its_owner_says_here_and_in_the_kernel():
+    async def read_nothing(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    async with raw_peer(read_nothing) as port:
+        client = await open_connection(
+            "127.0.0.1",
+            port,
+            settings=SessionSettings(window=1_000),
+            on_events=lambda *_: None,
+            write_high_water_bytes=6_400,
+        )
+        transport = client._transport
+        assert transport is not None
+        assert transport.get_write_buffer_limits()[1] == 6_400
+        raw_socket = transport.get_extra_info("socket")
+        assert raw_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 6_400
+        client.abort()
+        await client.closed
+
+
 @on_both_loops
 async def test_unbind_returns_at_its_timeout_when_the_peer_does_not_answer():
     async def bind_and_ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -25,9 +25,6 @@ from gateway.smpp import (
     describe,
 )
 from gateway.store.api import Commit, StoreError
-
-# After a throttling answer nothing is handed over for this long.
-THROTTLED_SECONDS: Final = 0.25
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +52,7 @@ class Owner(Protocol):
 
     def retry_later(self, record: Record, *, failures: int) -> None: ...
 
-    def hold(self, seconds: float) -> None: ...
+    def slow_down(self, sent_at: float) -> None: ...
 
     def stop_handing_over(self, record: Record) -> None: ...
 
@@ -154,12 +151,12 @@ class Answers:
         text = describe(status)
         kind = classify(status)
         self._shared.metrics.submits.add((self._carrier, kind.value))
-        if kind is StatusClass.THROTTLE:  # says nothing of the message: it waits as long as it is valid
-            outcomes.throttled(record, n, k, status, text, at=at)
-            self._owner.hold(THROTTLED_SECONDS)
-            self._owner.send_again(record)
-            return
         self._owner.stop_handing_over(record)
+        if kind is StatusClass.THROTTLE:  # says nothing of the message: it is tried again as long as it is valid
+            outcomes.throttled(record, n, k, status, text, at=at)
+            self._owner.slow_down(flight.sent_at)
+            self._owner.retry_later(record, failures=0)
+            return
         if kind is StatusClass.CLOSE:
             connection.abort()
         is_permanent = kind is StatusClass.PERMANENT

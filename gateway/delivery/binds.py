@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from gateway.connection import Connection, open_connection
+from gateway.connection import WRITE_HIGH_WATER_BYTES, Connection, open_connection
 from gateway.delivery.settings import BindMode, BindSettings
 from gateway.message import Milliseconds
 from gateway.rates import Backoff
@@ -39,6 +39,9 @@ _REQUESTS: Final = {
     BindMode.RECEIVER: BindReceiver,
 }
 STABLE_SECONDS: Final = 10.0  # a bind that lasted this long starts its backoff afresh when it is lost
+# A submit_sm has more octets than this, with any text: so many of them a slot of the window are less than one window,
+# and that is all that may wait in front of a one-time password on its way into the socket.
+SHORT_SUBMIT_BYTES: Final = 64
 
 log = structlog.get_logger(__name__)
 
@@ -165,6 +168,7 @@ class Bind:
             on_writable=self._writable,
             ssl=_tls(settings),
             connect_timeout_seconds=settings.connect_timeout_seconds,
+            write_high_water_bytes=min(WRITE_HIGH_WATER_BYTES, settings.window * SHORT_SUBMIT_BYTES),
         )
         try:
             request = _REQUESTS[settings.mode]

@@ -22,12 +22,13 @@ from gateway.delivery.handover import source_address, submit_sm
 from gateway.delivery.keeping import Keeping, forget_everywhere
 from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
+from gateway.delivery.pace import Pace
 from gateway.delivery.settings import CarrierSettings, OnDoubt
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.delivery.waiting import Waiting
 from gateway.delivery.wording import Wording, word_record
 from gateway.message import FINAL, Attempt, MessageId, Milliseconds, PartStatus, Priority, Record, Status
-from gateway.rates import TokenBucket, delay_seconds
+from gateway.rates import delay_seconds
 from gateway.rulings import Wait
 from gateway.smpp import EncodeError, Pdu, SubmitSm
 from gateway.store.api import StoreError
@@ -102,8 +103,7 @@ class Carrier:
         )
         self.response_received = answers.response_received
         self.request_unanswered = answers.request_unanswered
-        rate = settings.throughput
-        self._bucket = TokenBucket(rate, depth=max(1.0, rate * 0.01), now=self._loop.time())
+        self._pace = Pace(settings.throughput, now=self._loop.time())
         self._retries = Later(self._loop, self._retry)
         self._under_way: dict[str, Handover] = {}  # by bind: the message whose parts it is taking
         self._put_back: set[MessageId] = set()  # in a lane for another time
@@ -128,6 +128,11 @@ class Carrier:
     def is_usable(self) -> bool:
         """Whether what comes to it now would leave."""
         return self.is_up
+
+    @property
+    def rate(self) -> float:
+        """Segments a second that it is sent at most, by what it has complained of."""
+        return self._pace.rate(now=self._loop.time())
 
     @property
     def in_use(self) -> int:
@@ -198,14 +203,14 @@ class Carrier:
             self._pump_at(self._held_until)
             return
         at = self._shared.clock()
-        under_way, bucket = self._under_way, self._bucket
+        under_way, pace = self._under_way, self._pace
         while (bind := self._next_bind()) is not None:
             handover = (under_way and under_way.get(bind.settings.name)) or self._next_handover(bind, at)
             if handover is None:
                 break
-            if not bucket.take(handover.wording.segments, now=now):
+            if not pace.take(handover.wording.segments, now=now):
                 under_way.setdefault(bind.settings.name, handover)
-                self._pump_at(now + bucket.ready_in())
+                self._pump_at(now + pace.ready_in())
                 break
             self._hand_over(bind, handover, now, at)
         for lane in self._in_order:
@@ -371,6 +376,12 @@ class Carrier:
     def stop_handing_over(self, record: Record) -> None:
         """One of its parts was refused: its other parts do not leave before that one may."""
         self._under_way = {name: each for name, each in self._under_way.items() if each.record is not record}
+
+    def slow_down(self, sent_at: float) -> None:
+        """What left at that time was more than it takes at once."""
+        before = self.rate
+        if self._pace.throttled(sent_at=sent_at, now=self._loop.time()) and before >= self.settings.throughput:
+            log.warning("a carrier complains of the rate: it is sent to more slowly", carrier=self.name)
 
     def hold(self, seconds: float) -> None:
         """Hand over nothing for so long."""
