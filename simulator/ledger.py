@@ -1,33 +1,40 @@
 """The journal against somebody's records: what was lost, doubled, out of order, or ended otherwise than told. Pure.
 
-Messages are known by their destination and text, so the texts to one number must differ for the ledger to tell them
-apart. `python -m simulator.ledger JOURNAL RECORDS` compares two files of JSON lines.
+Messages are known by their destination and text, and by the message ids that the records name. Where several records
+have the same number and text, each has the copies that its ids name, and those that no record names go to the records
+that have the fewest. `python -m simulator.ledger JOURNAL... RECORDS` compares files, or running programs.
 """
 
+import argparse
+import asyncio
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from simulator.records import CannotRead, Record, read_journal, read_records
+
 FAILED_STATES: Final = frozenset({"EXPIRED", "DELETED", "UNDELIV", "REJECTD"})
 FINAL_STATES: Final = FAILED_STATES | {"DELIVRD", "UNKNOWN"}
-KINDS: Final = ("lost", "duplicated", "misordered", "mis-stated")
+KINDS: Final = ("lost", "duplicated", "misordered", "mis-stated", "unrecorded")
 
+# Statuses whose messages must have been processed, every part; and those whose messages must not. With the others a
+# part may have been refused, or its bytes may have left and nobody knows.
+_SENT: Final = frozenset({"", "submitted", "delivered"})
+_NOT_SENT: Final = frozenset({"held", "scheduled"})
 
-class Record(msgspec.Struct, frozen=True):
-    """A message as its sender knows it. `status` is what it says became of it; "" says nothing."""
-
-    id: str
-    to: str
-    text: str
-    status: str = ""
+# What may be told of a message whose receipts make it failed: its own DELETED ends a cancelled one, for example.
+_FITTING: Final[Mapping[str, frozenset[str]]] = {
+    "delivered": frozenset({"delivered"}),
+    "failed": frozenset({"failed", "expired", "cancelled"}),
+    "unknown": frozenset({"unknown"}),
+}
 
 
 class Copy(msgspec.Struct, frozen=True):
-    """One submit that was processed: its place in the journal, its bind, its id and the last state that was told."""
+    """One submit that was processed: its place in the journals, its bind, its id and the last state that was told."""
 
     n: int
     bind: str
@@ -52,54 +59,85 @@ class _Piece(msgspec.Struct, frozen=True):
     text: str
 
 
+Parts = list[list[Copy]]  # of a message: the copies of each of its parts
+
+
 class Ledger:
-    """What the simulator processed, by destination and part. Raises KeyError for lines of a journal without texts."""
+    """What one SMSC or several processed, by destination and part."""
 
     def __init__(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Take the lines of `GET /journal?text=1`, in order."""
+        """Take the lines of `GET /journal?text=1`, in order. Raises CannotRead for lines without texts."""
         lines = list(lines)
         states = _states_by_id(lines)
         self._pieces: defaultdict[str, dict[_Piece, list[Copy]]] = defaultdict(dict)
-        for line in lines:
-            if line["command"] == "submit_sm" and "taken_as" in line:
-                part = line.get("part", {"total": 1, "number": 1})
-                piece = _Piece(part["total"], part["number"], line["text"])
-                message_id = line["taken_as"]
-                state = states.get((line["system_id"], message_id), "")
-                copy = Copy(line["n"], line["bind"], message_id, state)
-                self._pieces[_plain_number(line["to"])].setdefault(piece, []).append(copy)
+        for n, line in enumerate(lines, 1):
+            if line["command"] != "submit_sm" or "taken_as" not in line:
+                continue
+            if "text" not in line:
+                raise CannotRead("the journal has no texts: ask for it with text=1")
+            part = line.get("part", {"total": 1, "number": 1})
+            piece = _Piece(part["total"], part["number"], line["text"])
+            message_id = line["taken_as"]
+            state = states.get((line.get("smsc", ""), line["system_id"], message_id), "")
+            copy = Copy(line.get("n", n), line["bind"], message_id, state)
+            self._pieces[_plain_number(line["to"])].setdefault(piece, []).append(copy)
 
-    def copies(self, to: str, text: str) -> list[list[Copy]]:
-        """Return, for each part of a text to a number, every copy of it; one empty list if nothing of it came."""
-        pieces = self._pieces.get(_plain_number(to), {})
-        best: list[list[Copy]] = [[]]
-        for total in sorted({piece.total for piece in pieces}):
-            parts = _parts_of(text, total, pieces)
-            if sum(map(bool, parts)) > sum(map(bool, best)):
-                best = parts
+    def copies(self, record: Record) -> Parts:
+        """Return, for each part of a record's message, every copy of it; one empty list if nothing of it came."""
+        pieces = self._pieces.get(_plain_number(record.to), {})
+        best: Parts = [[]]
+        if record.text is not None:
+            for total in sorted({piece.total for piece in pieces}):
+                parts = _parts_of(record.text, total, pieces)
+                if sum(map(bool, parts)) > sum(map(bool, best)):
+                    best = parts
+        if best == [[]] and record.message_ids:  # what was sent is not what is recorded: a text is hidden, or completed
+            best = _parts_with(frozenset(record.message_ids), pieces)
         return best
 
-    def compare(self, records: Iterable[Record]) -> list[Finding]:
-        """Return what is wrong with the records, in their order."""
-        findings: list[Finding] = []
+    def compare(self, records: Sequence[Record], *, complete: bool = False) -> list[Finding]:
+        """Return what is wrong with the records, in their order.
+
+        With `complete` they are all that there are, and what was processed and belongs to none of them is wrong, too.
+        """
+        alike: defaultdict[tuple[str, str | None, tuple[str, ...]], list[Record]] = defaultdict(list)
         for record in records:
-            parts = self.copies(record.to, record.text)
-            findings += [Finding(kind, record.id, record.to, detail) for kind, detail in _faults(record, parts)]
+            ids = record.message_ids if record.text is None else ()
+            alike[_plain_number(record.to), record.text, ids].append(record)
+        parts_of: dict[str, Parts] = {}
+        for some in alike.values():
+            parts_of.update(_shared_out(self.copies(some[0]), some))
+        findings = [
+            Finding(kind, record.id, record.to, detail)
+            for record in records
+            for kind, detail in _faults(record, parts_of[record.id])
+        ]
+        if complete:
+            known = {copy.n for parts in parts_of.values() for copies in parts for copy in copies}
+            findings += self._unrecorded(known)
         return findings
 
+    def _unrecorded(self, known: set[int]) -> Iterable[Finding]:
+        for to, pieces in self._pieces.items():
+            for piece, copies in pieces.items():
+                for copy in copies:
+                    if copy.n not in known:
+                        detail = f"part {piece.number} of {piece.total} was processed by {copy.bind}, for no record"
+                        yield Finding("unrecorded", copy.message_id, to, detail)
 
-def _states_by_id(lines: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    """Return the last final state that an acknowledged receipt told, by account and message id."""
+
+def _states_by_id(lines: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], str]:
+    """Return the last final state that an acknowledged receipt told, by SMSC, account and message id."""
     return {
-        (line["system_id"], line["taken_as"]): line["stat"]
+        (line.get("smsc", ""), line["system_id"], line["taken_as"]): line["stat"]
         for line in lines
         if line["command"] == "deliver_sm_resp" and line["status"] == "ESME_ROK" and line.get("stat") in FINAL_STATES
     }
 
 
-def _parts_of(text: str, total: int, pieces: Mapping[_Piece, list[Copy]]) -> list[list[Copy]]:
+def _parts_of(text: str, total: int, pieces: Mapping[_Piece, list[Copy]]) -> Parts:
     """Return the copies of each of `total` parts that make up `text`, as far as they came."""
-    parts: list[list[Copy]] = []
+    parts: Parts = []
     position = 0
     for number in range(1, total + 1):
         fitting = [
@@ -115,25 +153,61 @@ def _parts_of(text: str, total: int, pieces: Mapping[_Piece, list[Copy]]) -> lis
     return parts if position == len(text) else [[]]
 
 
-def _faults(record: Record, parts: list[list[Copy]]) -> Iterable[tuple[str, str]]:
+def _parts_with(message_ids: frozenset[str], pieces: Mapping[_Piece, list[Copy]]) -> Parts:
+    """Return the copies of each part of the message that has one of these ids on one of its parts."""
+    found = {
+        piece: copies for piece, copies in pieces.items() if any(copy.message_id in message_ids for copy in copies)
+    }
+    total = max((piece.total for piece in found), default=1)
+    parts: Parts = [[] for _ in range(total)]
+    for piece, copies in found.items():
+        parts[piece.number - 1] += copies
+    return parts
+
+
+def _shared_out(parts: Parts, records: Sequence[Record]) -> dict[str, Parts]:
+    """Return which of the copies are whose, by the ids of records that have the same number and text."""
+    if len(records) == 1:
+        return {records[0].id: parts}
+    shares: dict[str, Parts] = {record.id: [[] for _ in parts] for record in records}
+    owners = {message_id: record.id for record in records for message_id in record.message_ids}
+    for at, copies in enumerate(parts):
+        for copy in sorted(copies, key=lambda copy: copy.message_id not in owners):
+            owner = owners.get(copy.message_id)
+            if owner is None:
+                owner = min(shares, key=lambda name: len(shares[name][at]))
+            shares[owner][at].append(copy)
+    return shares
+
+
+def _faults(record: Record, parts: Parts) -> Iterable[tuple[str, str]]:
+    if record.status in _NOT_SENT and any(parts):
+        yield (
+            "mis-stated",
+            f"told {record.status}, and processed: {_named(copy for copies in parts for copy in copies)}",
+        )
+        return
     missing = [number for number, copies in enumerate(parts, 1) if not copies]
-    if missing:
+    if missing and record.status in _SENT:
         yield "lost", f"parts {missing} of {len(parts)} were never processed"
         return
     for number, copies in enumerate(parts, 1):
         if len(copies) > 1:
-            ids = ", ".join(f"{copy.message_id} by {copy.bind}" for copy in copies)
-            yield "duplicated", f"part {number} of {len(parts)} was processed {len(copies)} times: {ids}"
-    firsts = [copies[0].n for copies in parts]
+            yield "duplicated", f"part {number} of {len(parts)} was processed {len(copies)} times: {_named(copies)}"
+    firsts = [min(copy.n for copy in copies) for copies in parts if copies]
     if firsts != sorted(firsts):
         yield "misordered", f"its parts came as entries {firsts}"
-    expected = _status(parts)
-    if record.status and expected and record.status != expected:
+    made = _status(parts)
+    if record.status and made and record.status not in _FITTING[made]:
         states = [[copy.state for copy in copies] for copies in parts]
-        yield "mis-stated", f"told {record.status}, and its receipts make it {expected}: {states}"
+        yield "mis-stated", f"told {record.status}, and its receipts make it {made}: {states}"
 
 
-def _status(parts: list[list[Copy]]) -> str:
+def _named(copies: Iterable[Copy]) -> str:
+    return ", ".join(f"{copy.message_id} by {copy.bind}" for copy in copies)
+
+
+def _status(parts: Parts) -> str:
     """Return what the receipts make of a message, or "" while some part has none that is final."""
     told = [{copy.state for copy in copies} for copies in parts]
     if any(states & FAILED_STATES and "DELIVRD" not in states for states in told):
@@ -147,21 +221,50 @@ def _plain_number(number: str) -> str:
     return number.removeprefix("+")
 
 
-def main(arguments: list[str]) -> int:
-    """Compare two files, print what is wrong, and return 0 if nothing is, 1 if something is, 2 without two files."""
-    if len(arguments) != 2:
-        sys.stderr.write("usage: python -m simulator.ledger JOURNAL RECORDS\n")
+def main(arguments: list[str] | None = None) -> int:
+    """Compare, print what is wrong, and return 0 if nothing is, 1 if something is, 2 where it cannot be compared."""
+    options = _parse(arguments)
+    try:
+        journal, records = asyncio.run(_read(options))
+        ledger = Ledger(journal)
+    except CannotRead as error:
+        sys.stderr.write(f"ledger: {error}\n")
         return 2
-    journal, records = (Path(argument).read_bytes().splitlines() for argument in arguments)
-    ledger = Ledger(msgspec.json.decode(line) for line in journal)
-    findings = ledger.compare([msgspec.json.decode(line, type=Record) for line in records])
+    findings = ledger.compare(records, complete=options.complete)
     for finding in findings:
         sys.stdout.write(f"{finding.kind} {finding.id} to {finding.to}: {finding.detail}\n")
-    counts = {kind: sum(finding.kind == kind for finding in findings) for kind in KINDS}
+    kinds = KINDS if options.complete else KINDS[:-1]
+    counts = {kind: sum(finding.kind == kind for finding in findings) for kind in kinds}
     summary = " ".join(f"{kind}={count}" for kind, count in counts.items())
     sys.stdout.write(f"records={len(records)} {summary}\n")
     return 1 if findings else 0
 
 
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="simulator.ledger", description="Compare what an SMSC processed with what its client says of it."
+    )
+    parser.add_argument(
+        "journal",
+        nargs="+",
+        help="JSON lines of GET /journal?text=1, or the http address of a simulator's control; several are one journal",
+    )
+    parser.add_argument("records", help="JSON lines of records, or the http address of a gateway; see --key")
+    parser.add_argument("--key", default="", help="the key to ask the gateway with; needs scope read")
+    parser.add_argument("--since", default="", help="only records from this time on, RFC 3339 (default: 24 hours)")
+    parser.add_argument("--complete", action="store_true", help="the records are all that there are: tell of strangers")
+    return parser.parse_args(arguments)
+
+
+async def _read(options: argparse.Namespace) -> tuple[list[dict[str, Any]], list[Record]]:
+    """Read the journals first: what a record says then is at least as new."""
+    journal: list[dict[str, Any]] = []
+    for source in options.journal:
+        journal += [
+            {**line, "smsc": source, "n": len(journal) + n} for n, line in enumerate(await read_journal(source), 1)
+        ]
+    return journal, await read_records(options.records, key=options.key, since=options.since)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -175,7 +175,7 @@ def as_a_process_of_its_own() -> Iterator[None]:
 def test_a_message_through_the_simulator(benchmark: BenchmarkFixture):
     async def run() -> None:
         async with Simulator(SETTINGS) as simulator:
-            connection = simulator._make_connection()
+            connection = simulator.main._make_connection()
 
             def deliver() -> None:
                 now = asyncio.get_running_loop().time()

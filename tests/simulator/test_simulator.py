@@ -1,7 +1,6 @@
 """Binds, receipts and limits, over real sockets."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -9,7 +8,6 @@ from gateway.smpp import (
     BindReceiver,
     BindTransceiver,
     BindTransmitter,
-    Body,
     CancelSm,
     CommandStatus,
     DataSm,
@@ -443,37 +441,6 @@ async def test_a_scenario_holds_from_the_next_submit_on(simulator: Simulator) ->
 
     assert states(receipts) == ["EXPIRED", "DELIVERED"]
     assert refused.command_status == CommandStatus.ESME_RSYSERR
-
-
-async def conversation(seed: int) -> list[tuple[Any, ...]]:
-    """Let a client say the same things to a simulator with `seed`, and return the journal, sorted, times apart."""
-    settings = quick_settings(
-        seed=seed,
-        receipts={"delay_seconds": {"kind": "uniform", "low": 0, "high": 0.05}, "form": "tlv"},
-        outcomes={"mix": {"UNDELIV": 0.3, "NONE": 0.2}, "errors": {"ESME_RSYSERR": 0.2}},
-    )
-    async with Simulator(settings) as simulator, bound(simulator.port) as client:
-        for number in [*range(40), *range(40)]:
-            client.connection.send(submit_to(str(8613900001000 + number)))
-        client.connection.send(submit_to("8613800000009"))
-        await client.until(lambda: len(client.responses) == 81)
-        await eventually(lambda: simulator.counts()["deliveries_open"] == 0)
-        return sorted(
-            (entry.incoming, entry.command_id, entry.command_status, entry.phone, _key(entry.body))
-            for entry in simulator.journal
-        )
-
-
-def _key(body: Body | None) -> str:
-    return repr(body)
-
-
-async def test_the_same_seed_and_input_give_the_same_journal_times_apart() -> None:
-    assert await conversation(7) == await conversation(7)
-
-
-async def test_another_seed_gives_another_journal() -> None:
-    assert await conversation(7) != await conversation(8)
 
 
 async def test_a_taken_port_is_named(simulator: Simulator) -> None:
