@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from gateway.account import Account
-from gateway.message import Category, Message, Milliseconds, Priority
+from gateway.message import Category, Message, MessageId, Milliseconds, Priority
 from gateway.numbers import MAINLAND_PREFIX, Network, Number
 
 
@@ -38,6 +38,9 @@ class Candidate(msgspec.Struct):
     hold: str = ""  # why a reviewer must see it first: "words", "category"; empty: nobody must
     opens_at: Milliseconds | None = None  # when its sending window opens; None: it may go now
     tags: tuple[str, ...] = ()  # what was noticed, and is no reason to stop it
+    id: MessageId = MessageId(0)  # of its message, from the moment that there is one
+    waited: bool = False  # it was accepted before, and is charged only now
+    charged_at: Milliseconds = 0  # by the gateway's clock, once the counting stages have looked at it
 
     @property
     def to(self) -> str:
@@ -68,4 +71,6 @@ def candidate_of(message: Message, account: Account) -> Candidate:
         number,
         Network(message.network),
         parts=message.parts,
+        id=message.id,
+        waited=True,
     )

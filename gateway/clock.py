@@ -1,0 +1,32 @@
+"""The gateway's clock: it never goes back, and no step of the wall clock touches it while the gateway runs.
+
+Rolling caps are measured with it. It starts at the later of the wall clock and the last time on disk, so that a clock
+that was put back while the gateway was stopped reopens nothing, and goes on with CLOCK_BOOTTIME, which counts the time
+that a machine is suspended too (clock_gettime(2)).
+"""
+
+import time
+from collections.abc import Callable
+
+from gateway.message import Milliseconds
+
+
+def boot_clock() -> Milliseconds:
+    """Milliseconds since the machine was started, suspended or not."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+class GatewayClock:
+    """Milliseconds since 1970, ever growing. It can be moved ahead until it is first read."""
+
+    def __init__(self, at_least: Milliseconds, *, boot: Callable[[], Milliseconds] = boot_clock) -> None:
+        """`at_least`: the wall clock, or the last time on disk when that is later."""
+        self._boot = boot
+        self._offset = at_least - boot()
+
+    def now(self) -> Milliseconds:
+        return self._boot() + self._offset
+
+    def advance_to(self, at_least: Milliseconds) -> None:
+        """Something on disk tells of a later time."""
+        self._offset = max(self._offset, at_least - self._boot())
