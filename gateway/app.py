@@ -10,13 +10,14 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
 
 import structlog
 
 from gateway.account import Account
 from gateway.callbacks.callbacks import Callbacks
+from gateway.cap_snapshots import CapSnapshots
 from gateway.config import Config, load_holidays, load_plan, load_ported
 from gateway.config_errors import ConfigError
 from gateway.consent import Consent
@@ -27,15 +28,17 @@ from gateway.delivery.durable import AfterCommit
 from gateway.delivery.live import Live
 from gateway.delivery.settings import CarrierSettings
 from gateway.delivery.shared import Shared
+from gateway.gate import PolicyGate
 from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.ported import PortedNumbers
 from gateway.http.server import HttpServer
 from gateway.intake import Decision, Intake
-from gateway.message import IdSource, Milliseconds, Priority, Record, time_of_id
+from gateway.message import IdSource, Milliseconds, Priority, Record, Status, time_of_id
 from gateway.metrics import Metrics, Sample
 from gateway.numbers import Network
 from gateway.policy.candidate import Draft
+from gateway.policy.caps import CapsStage
 from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
 from gateway.policy.opt_out_text import OptOutTextStage
@@ -83,7 +86,6 @@ class Gateway:
             ),
         )
         self._rules = Rules(config)
-        self._gate = self._rules.gate()
         self._metrics = Metrics()
         self._store: Store = SqliteStore(config.store)
         self._callbacks = Callbacks(
@@ -116,15 +118,18 @@ class Gateway:
         try:
             await self._callbacks.start()
             ids = IdSource(node=self._config.node.number, last=recovered.last_id)
+            snapshots = CapSnapshots(self._store, last_id=recovered.last_id)
+            caps = await self._rules.load_caps(snapshots, last_time=max(wall_clock(), recovered.last_time))
+            gate = self._rules.gate([caps])
             self._delivery = delivery = Delivery(
-                self._config.carrier, self._shared(), recovered, lambda: ids.next(wall_clock())
+                self._config.carrier, self._shared(gate), recovered, lambda: ids.next(wall_clock())
             )
             refs = await self._load_refs()
             await self._consent.load()
             await self._ports.load()
             await delivery.recover()
-            self._intake = self._make_intake(delivery, ids, refs)
-            server = self._server(self._intake)
+            self._intake = intake = self._make_intake(delivery, ids, refs, gate, caps, snapshots)
+            server = self._server(intake)
             await server.start()
             self._add_gauges(delivery, refs)
             gc.collect()
@@ -133,7 +138,9 @@ class Gateway:
             host, port = server.address
             log.info("the gateway is ready", listen=f"{host}:{port}", carriers=len(delivery.carriers))
             on_ready(f"{host}:{port}")
-            await self._run_until_stopped(delivery, server)
+            keep_caps = snapshots.run(last_id=lambda: ids.last, oldest_open=intake.oldest_under_way)
+            await self._run_until_stopped(delivery, server, keep_caps)
+            await snapshots.finish(last_id=ids.last)
         finally:
             self._ready = False
             await self._callbacks.stop()
@@ -150,7 +157,7 @@ class Gateway:
 
     # --- start -------------------------------------------------------------------------------------------------------
 
-    def _shared(self) -> Shared:
+    def _shared(self, gate: PolicyGate) -> Shared:
         return Shared(
             store=self._store,
             live=Live(),
@@ -160,7 +167,7 @@ class Gateway:
             categories=self._config.categories,
             clock=wall_clock,
             random=random.random,
-            gate=self._gate,
+            gate=gate,
             rank=self._ranking.rank,
             goes_on_when_refused=self._ranking.goes_on_when_refused,
         )
@@ -179,13 +186,24 @@ class Gateway:
         assert self._intake is not None
         return await self._intake.submit(account, drafts)
 
-    def _make_intake(self, delivery: Delivery, ids: IdSource, refs: ClientRefs) -> Intake:
+    def _make_intake(
+        self,
+        delivery: Delivery,
+        ids: IdSource,
+        refs: ClientRefs,
+        gate: PolicyGate,
+        caps: CapsStage,
+        snapshots: CapSnapshots,
+    ) -> Intake:
         metrics, content = self._metrics, self._config.content
 
         def on_accepted(records: Sequence[Record]) -> None:
             counts = Counter([(record.message.account, record.message.category) for record in records])
             for labels, count in counts.items():
                 metrics.messages_accepted.add(labels, count)
+            waiting = [record for record in records if record.status is not Status.QUEUED]
+            if waiting:
+                snapshots.note_waiting(waiting)
             delivery.accept(records)
 
         return Intake(
@@ -201,6 +219,7 @@ class Gateway:
                     SymbolStage(content.refused_symbols, content.tagged_symbols),
                     *self._rules.stages(),
                 ],
+                [caps],
             ),
             router=self._router,
             store=self._store,
@@ -208,7 +227,7 @@ class Gateway:
             refs=refs,
             valid_for_seconds={name: each.valid_for_seconds for name, each in self._config.categories.items()},
             is_up=delivery.is_up,
-            due=self._gate.due,
+            due=gate.due,
             on_accepted=on_accepted,
             on_refused=lambda account, category, reason: metrics.messages_refused.add((account, category, reason)),
             clock=wall_clock,
@@ -283,8 +302,10 @@ class Gateway:
 
     # --- run and stop ------------------------------------------------------------------------------------------------
 
-    async def _run_until_stopped(self, delivery: Delivery, server: HttpServer) -> None:
-        running = asyncio.create_task(self._run_tasks(delivery))
+    async def _run_until_stopped(
+        self, delivery: Delivery, server: HttpServer, keep_caps: Coroutine[Any, Any, None]
+    ) -> None:
+        running = asyncio.create_task(self._run_tasks(delivery, keep_caps))
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -300,10 +321,11 @@ class Gateway:
         if not running.cancelled():
             running.result()  # it ended by itself: only a bug does that, and it shall be seen
 
-    async def _run_tasks(self, delivery: Delivery) -> None:
+    async def _run_tasks(self, delivery: Delivery, keep_caps: Coroutine[Any, Any, None]) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(delivery.run(), name="delivery")
             tasks.create_task(self._callbacks.run(), name="callbacks")
+            tasks.create_task(keep_caps, name="cap snapshots")
             tasks.create_task(self._watch_loop(), name="loop lag")
             tasks.create_task(self._consent.run(), name="audit")
             tasks.create_task(self._forget_ports(), name="learned ports")

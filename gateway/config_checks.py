@@ -10,6 +10,8 @@ from gateway.config_errors import ConfigError, wrong
 from gateway.config_tables import AccountSettings, Config, RouteSettings
 from gateway.delivery.settings import BindMode, BindSettings, CarrierSettings
 from gateway.message import Category
+from gateway.numbers import InvalidNumber, mask, normalise
+from gateway.policy.cap_settings import Cap, CapsSettings
 from gateway.policy.opt_out_text import has_opt_out_text
 from gateway.policy.replies import OPT_OUT_WORDS
 from gateway.policy.signature import signature_fault
@@ -28,6 +30,7 @@ def check_config(config: Config) -> None:
     for number, route in enumerate(config.route, 1):
         _check_route(f"route[{number}]", route, carriers, accounts)
     _check_hours(config)
+    _check_caps(config.cap, config.caps)
     if "\0" in config.store.path:
         raise wrong("store.path", config.store.path, "must name a directory")
     delivery = config.delivery
@@ -141,6 +144,27 @@ def _check_route(place: str, route: RouteSettings, carriers: set[str], accounts:
     _check_known(f"{place}.accounts", route.accounts, accounts, "an [[account]]")
     _check_unique(f"{place}.carriers", route.carriers)
     _check_signatures(f"{place}.signatures", route.signatures)
+
+
+def _check_caps(caps: Sequence[Cap], settings: CapsSettings) -> None:
+    _check_unique("cap.name", [cap.name for cap in caps])
+    for cap in caps:
+        place = f"cap[{cap.name}]"
+        fault = cap.fault()
+        if fault is not None:
+            setting, value, rule = fault
+            raise wrong(f"{place}.{setting}", value, rule)
+        try:
+            ZoneInfo(cap.time_zone)
+        except (LookupError, OSError, ValueError):  # not there; or no name of one, such as ../
+            raise wrong(f"{place}.time_zone", cap.time_zone, "must be a time zone such as Asia/Shanghai") from None
+    for place_in_list, spelling in enumerate(settings.white_list, 1):
+        try:
+            normalise(spelling)
+        except InvalidNumber as invalid:
+            shown = mask("".join(filter(str.isdecimal, spelling)))
+            rule = f"must be a number that messages can go to: {invalid.reason}"
+            raise wrong(f"caps.white_list[{place_in_list}]", shown, rule) from None
 
 
 def _check_signatures(place: str, signatures: Iterable[str]) -> None:

@@ -103,7 +103,8 @@ def _unknown(spot: Spot, field: str) -> ConfigError:
 
 def _shown(place: str, value: object) -> str:
     """A value as the file writes it, and not too much of it."""
-    if place.rpartition(".")[2] in SECRETS:
+    is_cap_key = place.startswith("cap[") and isinstance(value, list)  # what it counts by, and no secret
+    if place.rpartition(".")[2] in SECRETS and not is_cap_key:
         return "(hidden)"
     match value:
         case dict():

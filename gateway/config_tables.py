@@ -24,6 +24,7 @@ from gateway.http.settings import HttpSettings
 from gateway.logs import LogSettings
 from gateway.message import Category
 from gateway.numbers import Kind, Network
+from gateway.policy.cap_settings import Cap, CapsSettings
 from gateway.policy.settings import Answer, ConsentSettings, ContentSettings, HoursSettings
 from gateway.refs import ClientRefSettings
 from gateway.routing.router import Route
@@ -142,6 +143,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     node: NodeSettings = NodeSettings()
     numbers: NumberSettings = NumberSettings()
     content: ContentSettings = ContentSettings()
+    caps: CapsSettings = CapsSettings()
+    cap: tuple[Cap, ...] = ()
     category: CategoryTables = CategoryTables()
     hours: HoursSettings = HoursSettings()
     consent: ConsentSettings = ConsentSettings()

@@ -129,6 +129,7 @@ class Intake:
         self._clock = clock
         # Messages with a client_ref whose commit is under way: a repeat may only be answered once it is done.
         self._uncommitted: dict[MessageId, tuple[Record, Commit]] = {}
+        self._under_way: dict[MessageId, None] = {}  # the first id of every append whose commit is, oldest first
 
     async def submit(self, account: Account, drafts: Sequence[Draft]) -> list[Decision]:
         """Decide every draft; return, in their order, what became of each, when all that was accepted is on disk."""
@@ -154,6 +155,10 @@ class Intake:
             if type(answer) is Refusal:
                 self._on_refused(account.name, draft.category, answer.reason)
         return answers
+
+    def oldest_under_way(self) -> MessageId | None:
+        """All messages with lower ids are on disk, or known not to be. None: all there are."""
+        return next(iter(self._under_way), None)
 
     def explain(self, account: Account, draft: Draft) -> Explanation:
         """What would become of a draft now, and why. Nothing is stored, charged or remembered."""
@@ -216,7 +221,9 @@ class Intake:
             send_at=send_at,
             expires_at=(send_at or now) + valid_for * 1000,
             carriers=carriers,
+            clock_lead=candidate.charged_at - now if candidate.charged_at else 0,
         )
+        candidate.id = message.id
         waits = send_at is not None or (candidate.opens_at or 0) > now
         status = Status.HELD if candidate.hold else Status.SCHEDULED if waits else Status.QUEUED
         first = carriers[0]
@@ -232,11 +239,13 @@ class Intake:
         for record in records:
             if record.message.client_ref:
                 self._uncommitted[record.id] = (record, commit)
+        self._under_way[records[0].id] = None
         commit.add_done_callback(partial(self._committed, records))
         return commit
 
     def _committed(self, records: list[Record], commit: Commit) -> None:
         failed = commit.cancelled() or commit.exception() is not None
+        del self._under_way[records[0].id]
         for record in records:
             message = record.message
             if message.client_ref:

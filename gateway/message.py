@@ -89,6 +89,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=Tr
     send_at: Milliseconds | None = None
     expires_at: Milliseconds
     carriers: tuple[str, ...] = ()  # the candidates at acceptance, best first
+    clock_lead: Milliseconds = 0  # how far the gateway's clock was ahead of the wall clock: see gateway.clock
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -248,6 +249,11 @@ class IdSource:
             raise ValueError(f"node = {node}: must be 0 to {(1 << _NODE_BITS) - 1}")
         self._node = node << _COUNTER_BITS
         self._last = last
+
+    @property
+    def last(self) -> MessageId:
+        """The id handed out last."""
+        return self._last
 
     def next(self, now_milliseconds: Milliseconds) -> MessageId:
         """The next id at this wall-clock time."""

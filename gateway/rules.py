@@ -6,9 +6,16 @@ Their state is here once: intake and the gate look into the same hours and the s
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
+from gateway.cap_snapshots import CapSnapshots
+from gateway.clock import GatewayClock
 from gateway.config import Config, load_holidays
 from gateway.gate import PolicyGate
+from gateway.message import Milliseconds
+from gateway.numbers import normalise
 from gateway.opt_out_replies import ReplyRules
+from gateway.policy.cap_settings import effective_caps
+from gateway.policy.caps import CapsStage, Tags
+from gateway.policy.charges import Charges
 from gateway.policy.consent import ConsentStage, OptOuts, Suppressed
 from gateway.policy.hours import Hours, HoursStage
 from gateway.policy.pipeline import CountingStage, Pipeline, Stage
@@ -34,6 +41,27 @@ class Rules:
         """What is asked at acceptance."""
         valid_for = {name: each.valid_for_seconds for name, each in self._config.categories.items()}
         return [ConsentStage(self.opt_outs), HoursStage(self._hours, valid_for)]
+
+    async def load_caps(self, snapshots: CapSnapshots, *, last_time: Milliseconds) -> CapsStage:
+        """The caps, with all that counts of before. Raises StoreError.
+
+        `last_time`: the wall clock, or the last time on disk when that is later.
+        """
+        clock = GatewayClock(last_time)
+        tags = Tags(await snapshots.secret())
+        settings = self._config.caps
+        stage = CapsStage(
+            effective_caps(self._config.cap),
+            Charges(salt=tags.salt),
+            tags,
+            clock=clock.now,
+            white_list=[normalise(number).e164 for number in settings.white_list],
+            max_charges=settings.max_charges,
+            on_late_change=snapshots.note_late,
+        )
+        clock.advance_to(await snapshots.load(stage))
+        stage.note_wall(last_time)
+        return stage
 
     def gate(self, counting: Sequence[CountingStage] = ()) -> PolicyGate:
         """What is asked afterwards. `counting`: the stages that charge those that waited, when they are released."""

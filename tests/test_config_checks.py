@@ -118,3 +118,42 @@ def test_an_answer_to_a_reply_is_a_notification(name: str, tmp_path: Path) -> No
     assert fault.startswith(f'account[demo].{name} = "')
     assert fault.endswith("must not say how to opt out: it goes as a notification")
     assert "at most 200 characters" in fault_of(tmp_path, with_value(f"account/0/{name}", "【阳光物业】您已退订"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"key": []}, "key = (a list): must name at least one of number, signature, account, content, each once"),
+        ({"key": ["number", "number"]}, "key = (a list): must name at least one of number, signature, account"),
+        ({"limit": 1_001}, "limit = 1001: must be 0 to 1000 where the key has the number"),
+        ({"limit": -1}, "limit = -1: must be 0 to 1000000"),
+        ({"window_seconds": 0}, "window_seconds = 0: must be 1 to 2678400"),
+        (
+            {"window_seconds": 7_000, "kind": "clock"},
+            "window_seconds = 7000: must divide a day (86400) with kind clock",
+        ),
+        ({"window_seconds": 60, "kind": "calendar_day"}, "window_seconds = 60: must be 86400, or left out, with kind"),
+        ({"time_zone": "China"}, 'time_zone = "China": must be a time zone such as Asia/Shanghai'),
+        ({"time_zone": "../secrets"}, 'time_zone = "../secrets": must be a time zone such as Asia/Shanghai'),
+        ({"time_zone": ""}, 'time_zone = "": must be a time zone such as Asia/Shanghai'),
+        ({"kind": "week"}, 'kind = "week": must be one of rolling, clock, calendar_day'),
+    ],
+)
+def test_a_cap_that_cannot_be_kept_is_refused(changes: dict[str, Any], fault: str, tmp_path: Path) -> None:
+    document = with_value("cap", [{"name": "mine", "limit": 5} | changes])
+
+    assert fault_of(tmp_path, document).startswith(f"cap[mine].{fault}")
+
+
+def test_a_key_that_is_no_list_may_be_a_secret_in_the_wrong_place_and_is_not_shown(tmp_path: Path) -> None:
+    fault = fault_of(tmp_path, with_value("cap", [{"name": "mine", "limit": 5, "key": "k3y-of-an-account"}]))
+
+    assert "k3y" not in fault
+    assert fault.startswith("cap[mine].key = (hidden): must be a list")
+
+
+def test_a_number_of_the_white_list_must_be_one_and_is_masked(tmp_path: Path) -> None:
+    fault = fault_of(tmp_path, with_value("caps", {"white_list": ["13800138000", "1380013800"]}))
+
+    assert fault.startswith("caps.white_list[2] = ")
+    assert "1380013800" not in fault

@@ -172,7 +172,6 @@ def test_an_unknown_setting_is_refused_with_the_nearest_that_is_known(place: str
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("cap", [{"name": "otp"}]),
         ("words", [{"file": "words.txt"}]),
         ("accounts", {"directory": "accounts.d"}),
         ("carrier/0/price", 0.03),

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.message import Milliseconds
 from gateway.policy.cap_settings import Cap, CapKey, CapKind
-from gateway.policy.charges import CATEGORY_CODES, Charge
+from gateway.policy.charges import CATEGORY_CODES, Fields
 
 _STEP: Final = 64  # keys looked at in one step of a sweep
 
@@ -64,11 +64,11 @@ class Rule:
     def concerns(self, category: int) -> bool:
         return self._category is None or self._category == category
 
-    def shared(self, charge: Charge) -> tuple[int, ...]:
+    def shared(self, charge: Fields) -> tuple[int, ...]:
         """What others must have in common with this one to count, besides the number."""
         return tuple(charge[place] for place in self._same)
 
-    def full_until(self, charges: Sequence[Charge], new: Charge, *, lead: Milliseconds) -> Milliseconds | None:
+    def full_until(self, charges: Sequence[Fields], new: Fields, *, lead: Milliseconds) -> Milliseconds | None:
         """When there is room for `new` among the charges of its number, by the wall clock; None when there is now.
 
         `lead`: how far the gateway's clock is ahead of the wall clock.
@@ -113,7 +113,7 @@ class Tally:
     def __len__(self) -> int:
         return len(self._times)
 
-    def full_until(self, new: Charge, *, lead: Milliseconds) -> Milliseconds | None:
+    def full_until(self, new: Fields, *, lead: Milliseconds) -> Milliseconds | None:
         """As `Rule.full_until`."""
         rule = self.rule
         times = self._times.get(rule.shared(new))
@@ -123,13 +123,13 @@ class Tally:
             return None
         return rule.free_at(times[-rule.limit], lead)
 
-    def add(self, charge: Charge) -> None:
+    def add(self, charge: Fields) -> None:
         times = self._times.setdefault(self.rule.shared(charge), [])
         insort(times, charge[self._place])
         if len(times) > 2 * self.rule.limit:  # those in front are past every window, or the rule was made stricter
             del times[: bisect_right(times, times[-1] - self.rule.keep)]
 
-    def remove(self, charge: Charge) -> None:
+    def remove(self, charge: Fields) -> None:
         key = self.rule.shared(charge)
         times = self._times.get(key, [])
         place = bisect_left(times, charge[self._place])
@@ -138,7 +138,7 @@ class Tally:
         if not times:
             self._times.pop(key, None)
 
-    def sweep(self, now: Charge) -> None:
+    def sweep(self, now: Fields) -> None:
         """Free some of what no window holds any more. `now`: a charge of this moment."""
         if not self._to_sweep:
             self._to_sweep = list(self._times)
@@ -150,7 +150,7 @@ class Tally:
                 self._times.pop(key, None)
         del self._to_sweep[-_STEP:]
 
-    def _since(self, now: Charge) -> int:
+    def _since(self, now: Fields) -> int:
         if self.rule.windows is None:
             return now[2] - self.rule.window + 1
         self.rule.windows.enter(now[3])

@@ -10,14 +10,13 @@ stage never goes back, for the windows of clock and calendar.
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from typing import Final
 
-from gateway.message import Message, MessageId, Milliseconds
+from gateway.message import Category, Message, MessageId, Milliseconds
+from gateway.policy.candidate import Candidate
 from gateway.policy.cap_rules import Rule, Tally, moment
 from gateway.policy.cap_settings import Cap
-from gateway.policy.candidate import Candidate
-from gateway.policy.charges import CATEGORY_CODES, Charge, Charges, subject_of
+from gateway.policy.charges import CATEGORY_CODES, Charge, Charges, Fields, subject_of
 from gateway.policy.verdict import Reason, Refusal
 
 SECRET_BYTES: Final = 32
@@ -38,7 +37,17 @@ class Tags:
         self.salt = int.from_bytes(secret[:6], "little")
         self._key = secret
         self._last = ("", 0)
-        self.name = lru_cache(_NAMES_REMEMBERED)(self._name)
+        self._names: dict[str, int] = {}
+
+    def name(self, name: str) -> int:
+        """32 bits, of a signature or an account."""
+        tag = self._names.get(name)
+        if tag is None:
+            if len(self._names) >= _NAMES_REMEMBERED:
+                self._names.clear()
+            tag = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4, key=self._key).digest(), "little")
+            self._names[name] = tag
+        return tag
 
     def content(self, text: str) -> int:
         """64 bits. One text to many numbers is hashed once."""
@@ -48,10 +57,6 @@ class Tags:
             tag = int.from_bytes(hashlib.blake2b(octets, digest_size=8, key=self._key).digest(), "little")
             self._last = (text, tag)
         return tag
-
-    def _name(self, name: str) -> int:
-        """32 bits, of a signature or an account."""
-        return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4, key=self._key).digest(), "little")
 
 
 class CapsStage:
@@ -74,7 +79,7 @@ class CapsStage:
         self.charges = charges
         self._tags = tags
         self._clock = clock
-        self._white_list = frozenset(int(number[1:]) for number in white_list)
+        self._white_list = frozenset(number_of(number) for number in white_list)
         self._max_charges = max_charges
         self._on_late_change = on_late_change
         rules = [Rule(cap) for cap in caps]
@@ -92,7 +97,7 @@ class CapsStage:
             for code in CATEGORY_CODES.values()
         }
         self._wall = 0
-        self._decided: tuple[Candidate | None, Charge | None] = (None, None)
+        self._decided: tuple[Candidate | None, Fields | None] = (None, None)
 
     # The stage.
 
@@ -126,17 +131,18 @@ class CapsStage:
         return None
 
     def commit(self, candidate: Candidate, *, now: float) -> None:
-        decided, charge = self._decided
+        decided, fields = self._decided
         if decided is not candidate:
-            charge = self._charge(candidate, candidate.charged_at or self._clock(), now)
+            fields = self._charge(candidate, candidate.charged_at or self._clock(), now)
         self._decided = (None, None)
-        if charge is None:
+        if fields is None:
             return
         assert candidate.id, "a message is charged that has no id"
-        charge = Charge(charge[0], candidate.id, *charge[2:])
-        self.restore(charge)
+        subject, _, at, wall, signature, account, content = fields
+        fields = (subject, candidate.id, at, wall, signature, account, content)
+        self.restore(fields)
         if candidate.waited:
-            self._on_late_change(charge)
+            self._on_late_change(Charge._make(fields))
 
     def take_back(self, message: Message, *, charged_at: Milliseconds, now: float) -> None:
         charge = self.charges.find(number_of(message.to), message.id)
@@ -163,7 +169,7 @@ class CapsStage:
             self._tags.content(message.text),
         )
 
-    def restore(self, charge: Charge) -> None:
+    def restore(self, charge: Fields) -> None:
         """Count a charge."""
         self.charges.add(charge)
         for tally in self._tallies[charge[0] >> 56]:
@@ -179,6 +185,15 @@ class CapsStage:
         """Whether any rule still looks at a charge: its category may have none any more, its number be excepted."""
         return charge.at > self._clock() - self._keep.get(charge.category, 0) and charge.number not in self._white_list
 
+    @property
+    def wall(self) -> Milliseconds:
+        """The latest that the wall clock has been, to the second."""
+        return self._wall * 1_000
+
+    def now(self) -> Milliseconds:
+        """By the gateway's clock."""
+        return self._clock()
+
     def note_wall(self, wall: Milliseconds) -> None:
         """The wall clock was here before: windows up to then are left."""
         self._wall = max(self._wall, wall // 1_000)
@@ -191,19 +206,24 @@ class CapsStage:
         for tally in self._all_tallies:
             tally.sweep(moment_of_now)
 
-    def _charge(self, candidate: Candidate, at: Milliseconds, now: float) -> Charge | None:
+    def _charge(self, candidate: Candidate, at: Milliseconds, now: float) -> Fields | None:
         """What the message would be charged with; None when it is not counted. Its id comes with the commit."""
-        category = CATEGORY_CODES[candidate.draft.category]
-        number = number_of(candidate.to)
+        asked = candidate.draft.category
+        # By identity: the hash of an enum's member is a call of its own.
+        category = 1 if asked is Category.OTP else 2 if asked is Category.NOTIFICATION else 3
+        assert candidate.number is not None
+        number = int(candidate.number.e164)  # its + is a sign
         if not self._keep[category] or number in self._white_list:
             return None
-        wall = self._wall = max(self._wall, int(now))
+        wall = int(now)
+        if wall > self._wall:
+            self._wall = wall
         tags = self._tags
-        return Charge(
+        return (
             category << 56 | number,
-            candidate.id,
+            0,
             at,
-            wall,
+            self._wall,
             tags.name(candidate.signature),
             tags.name(candidate.account.name),
             tags.content(candidate.text),
@@ -212,7 +232,7 @@ class CapsStage:
 
 def number_of(e164: str) -> int:
     """The digits of a number in E.164."""
-    return int(e164[1:])
+    return int(e164)  # its + is a sign
 
 
 def _too_often(until: Milliseconds, rule: str) -> Refusal:
@@ -232,5 +252,3 @@ def _no_room(now: float) -> Refusal:
         {"rule": TABLE_RULE, "retry_at": moment(round(now * 1_000) + _FULL_PAUSE_MILLISECONDS)},
         chinese="网关的频次计数已满（caps.max_charges，或该号码的计数）。",
     )
-
-

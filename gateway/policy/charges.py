@@ -1,10 +1,9 @@
 """What was charged to which number, and when: one table for all rules, small enough for millions of charges. Pure.
 
-A charge is one packed value of 44 octets. Charges lie in a million `bytes` objects ("shards"), most of them with none or
-one: a number's charges are found by looking through its shard. Beside the octets themselves that costs 8 octets a shard
-and a Python object for each that is not empty: 80 MB for a million numbers with one charge each, 120 MB with two, where
-a dict of numbers to packed values takes 125 and 140. No dict ever has to grow, so nothing stalls, and an old charge is
-removed by making one small object anew.
+A charge is one packed value of 44 octets. Charges lie in a million `bytes` objects ("shards"), most with none or one;
+a number's charges are found by looking through its shard. Beside the octets that costs 8 octets a shard, and a
+Python object for each that is not empty: less than a dict of numbers to packed values. No dict ever has to grow, so
+nothing stalls, and an old charge is removed by making one small object anew.
 
 Every rule is answered from this one table, so that a changed or new rule counts what was charged before it. Charges
 carry the id of their message: adding one twice adds it once, and giving one back removes exactly that one.
@@ -12,9 +11,9 @@ carry the id of their message: adding one twice adds it once, and giving one bac
 For snapshots the table is cut into slices of a thousand shards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gateway.message import Category, MessageId, Milliseconds
 
@@ -23,9 +22,15 @@ SLICE_SHARDS: Final = 1_024
 # number and category, message id, gateway's clock, wall clock, signature, account, content
 _LAYOUT: Final = Struct("<QQQIIIQ")
 CHARGE_BYTES: Final = _LAYOUT.size
+_pack: Final = _LAYOUT.pack
+_iter_unpack: Final[Callable[[bytes], Iterator[Any]]] = _LAYOUT.iter_unpack
 _NUMBER_BITS: Final = 56
 _NUMBER_MASK: Final = (1 << _NUMBER_BITS) - 1
 CATEGORY_CODES: Final = {Category.OTP: 1, Category.NOTIFICATION: 2, Category.MARKETING: 3}
+
+
+# A charge without its names: what is looked at for every message is spared the making of them.
+Fields = tuple[int, int, int, int, int, int, int]
 
 
 class Charge(NamedTuple):
@@ -67,6 +72,7 @@ class Charges:
 
     def __init__(self, *, salt: int, shards: int = SHARDS) -> None:
         self._salt = salt
+        self._size = shards
         self._shards = [b""] * shards
         self._slices = -(-shards // SLICE_SHARDS)
         self._changes = [0] * self._slices  # how often each slice was changed
@@ -80,26 +86,26 @@ class Charges:
     def slices(self) -> int:
         return self._slices
 
-    def of(self, number: int) -> list[Charge]:
+    def of(self, number: int) -> list[Fields]:
         """The charges of a number, in the order in which they were added; old ones among them."""
-        shard = self._shards[(number ^ self._salt) % len(self._shards)]
+        shard = self._shards[(number ^ self._salt) % self._size]
         if not shard:
             return []
-        return [Charge._make(charge) for charge in _LAYOUT.iter_unpack(shard) if charge[0] & _NUMBER_MASK == number]
+        return [charge for charge in _iter_unpack(shard) if charge[0] & _NUMBER_MASK == number]
 
-    def add(self, charge: Charge) -> None:
-        place = (charge[0] & _NUMBER_MASK ^ self._salt) % len(self._shards)
-        self._shards[place] += _LAYOUT.pack(*charge)
+    def add(self, charge: Fields) -> None:
+        place = (charge[0] & _NUMBER_MASK ^ self._salt) % self._size
+        self._shards[place] += _pack(*charge)
         self._changes[place // SLICE_SHARDS] += 1
         self._count += 1
 
     def find(self, number: int, message_id: MessageId) -> Charge | None:
         """The charge of one message."""
-        return next((charge for charge in self.of(number) if charge.message_id == message_id), None)
+        return next((Charge._make(charge) for charge in self.of(number) if charge[1] == message_id), None)
 
     def remove(self, charge: Charge) -> None:
         """Take out a charge that is there."""
-        place = (charge.number ^ self._salt) % len(self._shards)
+        place = (charge.number ^ self._salt) % self._size
         shard = self._shards[place]
         packed = charge.pack()
         start = shard.find(packed)
@@ -114,7 +120,7 @@ class Charges:
     # Slices.
 
     def slice_of(self, number: int) -> int:
-        return (number ^ self._salt) % len(self._shards) // SLICE_SHARDS
+        return (number ^ self._salt) % self._size // SLICE_SHARDS
 
     def version(self, place: int) -> tuple[int, int]:
         """Grows with every change of a slice; the second number with what was given back only."""
@@ -134,12 +140,12 @@ class Charges:
                 continue
             kept = [
                 charge
-                for charge in _LAYOUT.iter_unpack(shard)
+                for charge in _iter_unpack(shard)
                 if charge[2] > keep_since.get(charge[0] >> _NUMBER_BITS, charge[2])
             ]
             gone = len(shard) // CHARGE_BYTES - len(kept)
             if gone:
-                shards[n] = b"".join(_LAYOUT.pack(*charge) for charge in kept)
+                shards[n] = b"".join(_pack(*charge) for charge in kept)
                 freed += gone
         if freed:
             self._changes[place] += 1

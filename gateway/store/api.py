@@ -253,6 +253,12 @@ class Store(Protocol):
         For a start.
         """
 
+    async def appended(self, *, after: MessageId, limit: int) -> list[Record]:
+        """The next records, open or not, oldest first. For a start."""
+
+    async def waiting(self, *, after: MessageId, limit: int) -> list[MessageId]:
+        """The ids of the next `scheduled` and `held` messages, oldest first. For a start."""
+
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         """Inbound messages, oldest first."""
 

@@ -45,4 +45,6 @@ def has_attempt(record: Record, carrier: str, carrier_message_ids: Collection[st
 def latest_time(record: Record) -> int:
     """The latest time that a record tells of, in milliseconds since 1970."""
     timeline = record.state.timeline
-    return max(record.message.accepted_at, timeline[-1].at if timeline else 0)
+    message = record.message
+    # By whichever clock was ahead: the gateway's goes on from here after a start.
+    return max(message.accepted_at, timeline[-1].at if timeline else 0) + max(0, message.clock_lead)

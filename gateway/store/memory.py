@@ -176,6 +176,14 @@ class MemoryStore:
         for start in range(0, len(refs), _CHUNK):
             yield refs[start : start + _CHUNK]
 
+    async def appended(self, *, after: MessageId, limit: int) -> list[Record]:
+        newer = (record for record in self._records.values() if record.id > after)
+        return [copy_of(record) for record in islice(newer, limit)]
+
+    async def waiting(self, *, after: MessageId, limit: int) -> list[MessageId]:
+        waiting = self._open_ones({Status.SCHEDULED, Status.HELD})
+        return [record.id for record in waiting if record.id > after][:limit]
+
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         newer = sorted((message for message in self._inbound if message.id > after), key=lambda message: message.id)
         return newer[:limit]

@@ -30,6 +30,11 @@ _CLIENT_REFS: Final = f"""
         body ->> '{PATHS["accepted_at"]}'
     FROM message WHERE id > ? ORDER BY id LIMIT ?
 """  # noqa: S608 the paths are ours
+_WAITING: Final = f"""
+    SELECT id FROM message INDEXED BY open_message
+    WHERE lane > 0 AND lane IN ({STATUS_CODES[Status.SCHEDULED]}, {STATUS_CODES[Status.HELD]}) AND id > ?
+    ORDER BY id LIMIT ?
+"""  # noqa: S608 the codes are ours
 
 _OF_CARRIER: Final = "WHERE carrier_message_id IN (SELECT value FROM json_each(?)) AND carrier = ? ->> 0"
 _INDEXED_ATTEMPTS: Final = f"SELECT id FROM attempt {_OF_CARRIER}"  # noqa: S608
@@ -127,6 +132,21 @@ class Reader:
             if client_ref and accepted_at >= since
         ]
         return refs, MessageId(rows[-1][0]) if rows else None
+
+    def appended(self, files: Iterable[DataFile], *, after: MessageId, limit: int) -> list[Record]:
+        found: list[Record] = []
+        for file in files:
+            if len(found) < limit:
+                statement = f"{RECORD} WHERE id > ? ORDER BY id LIMIT ?"
+                found += self.records(file, statement, (after, limit - len(found)))
+        return found
+
+    def waiting(self, files: Iterable[DataFile], *, after: MessageId, limit: int) -> list[MessageId]:
+        found: list[MessageId] = []
+        for file in files:
+            if len(found) < limit:
+                found += [MessageId(row[0]) for row in self.rows(file.path, _WAITING, (after, limit - len(found)))]
+        return found
 
     def inbound(self, files: Iterable[DataFile], *, after: MessageId, limit: int) -> list[InboundMessage]:
         found: list[InboundMessage] = []

@@ -240,6 +240,12 @@ class SqliteStore:
                 if refs:
                     yield refs
 
+    async def appended(self, *, after: MessageId, limit: int) -> list[Record]:
+        return await self._ask(self._reader.appended, self._catalog.from_id(after), after=after, limit=limit)
+
+    async def waiting(self, *, after: MessageId, limit: int) -> list[MessageId]:
+        return await self._ask(self._reader.waiting, self._catalog.open_files(), after=after, limit=limit)
+
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         return await self._ask(self._reader.inbound, self._catalog.from_id(after), after=after, limit=limit)
 

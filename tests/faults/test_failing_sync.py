@@ -9,6 +9,7 @@ from tests.faults.rig import Gateway, all_final, gateway_tables, seen, stopping,
 
 SHIM = Path(__file__).parent / "shims" / "fsync.c"
 MESSAGE = json.dumps({"to": "13812345678", "text": "您好，3号楼明天停水。"}).encode()
+ANOTHER = json.dumps({"to": "13812345679", "text": "您好，3号楼明天停水。"}).encode()  # no cap holds it back
 BATCH = json.dumps([{"to": f"1381234{n:04d}", "text": "您好，3号楼明天停水。"} for n in range(100, 200)]).encode()
 
 
@@ -25,7 +26,7 @@ async def test_nothing_is_accepted_while_sync_fails_and_service_resumes_by_itsel
                 assert (await api.submit(MESSAGE)).status == 202
 
                 failing.touch()
-                for body in (MESSAGE, BATCH):
+                for body in (ANOTHER, BATCH):
                     assert await gateway.post(body) == (503, "1")
 
                 failing.unlink()

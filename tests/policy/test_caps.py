@@ -14,7 +14,7 @@ from gateway.message import Category, Message, MessageId, Milliseconds
 from gateway.numbers import normalise
 from gateway.policy.cap_settings import DEFAULT_CAPS, Cap, CapKey, CapKind, effective_caps
 from gateway.policy.caps import SECRET_BYTES, CapsStage, Tags
-from gateway.policy.charges import Charges, unpack
+from gateway.policy.charges import CATEGORY_CODES, Charges, unpack
 from gateway.policy.verdict import Refusal
 from tests.policy.samples import a_candidate
 
@@ -467,3 +467,11 @@ def test_a_retry_at_that_is_kept_is_rewarded():
         else:
             passed += 1
     assert passed >= 50
+
+
+def test_the_codes_of_categories_are_what_charges_on_disk_have():
+    assert {Category.OTP: 1, Category.NOTIFICATION: 2, Category.MARKETING: 3} == CATEGORY_CODES
+    for category, code in CATEGORY_CODES.items():
+        rig = Rig(Cap(name="one", limit=1))
+        rig.submit(category=category)
+        assert [charge.category for charge in unpack(rig.stage.charges.dump(0))] == [code]

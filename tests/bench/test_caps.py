@@ -1,0 +1,87 @@
+"""What the caps cost a message, however many numbers are known, and what a million of them take: `make bench`."""
+
+import resource
+from itertools import count
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from gateway.account import Account
+from gateway.message import Category, MessageId
+from gateway.numbers import Number
+from gateway.policy.candidate import Candidate, Draft
+from gateway.policy.cap_settings import DEFAULT_CAPS
+from gateway.policy.caps import SECRET_BYTES, CapsStage, Tags
+from gateway.policy.charges import Charge, Charges, subject_of, unpack
+
+pytestmark = pytest.mark.bench
+
+NOW = 1_800_000_000_000
+MILLION = 1_000_000
+MAX_BYTES = 130_000_000  # for a million numbers under the default rules
+TAGS = Tags(bytes(SECRET_BYTES))
+DEMO = Account(name="demo")
+
+
+def number(n: int) -> int:
+    """A number somewhere among all of China's, the same for an n."""
+    return 8613000000000 + n * 7_919_999 % 10**9
+
+
+def stage_with(numbers: int) -> CapsStage:
+    """A stage that has charged so many numbers, a minute ago."""
+    stage = CapsStage(DEFAULT_CAPS, Charges(salt=TAGS.salt), TAGS, clock=lambda: NOW)
+    for n in range(numbers):
+        subject = subject_of(number(n), 2)
+        stage.restore(Charge(subject, MessageId(n + 1), NOW - 61_000, NOW // 1_000 - 61, 1, 2, n))
+    return stage
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
+
+
+@pytest.mark.benchmark(group="caps: decide and commit")
+@pytest.mark.parametrize("numbers", [10_000, MILLION])
+def test_decide_and_commit_for_known_numbers(benchmark: BenchmarkFixture, numbers: int):
+    stage = stage_with(numbers)
+    numbers_to_come, ids = count(), count(numbers + 1)
+
+    def candidate() -> tuple[tuple[Candidate], dict[str, object]]:
+        n = next(numbers_to_come)
+        text = f"【阳光物业】您的快递{n}已到物业前台，请及时领取。"
+        draft = Draft(to="", text=text, category=Category.NOTIFICATION)
+        to = Number(f"+{number(n * 37 % numbers)}", mainland=True)
+        return (Candidate(draft, DEMO, text, "阳光物业", to, id=MessageId(next(ids))),), {}
+
+    def decide_and_commit(candidate: Candidate) -> None:
+        assert stage.decide(candidate, now=NOW / 1_000) is None
+        stage.commit(candidate, now=NOW / 1_000)
+
+    benchmark.pedantic(decide_and_commit, setup=candidate, rounds=5_000)
+
+
+def test_a_million_numbers_fit_into_their_share_of_memory():
+    before = resident_bytes()
+    stage = stage_with(MILLION)
+    assert len(stage.charges) == MILLION
+    taken = resident_bytes() - before
+    assert taken <= MAX_BYTES
+
+
+@pytest.mark.benchmark(group="caps: start with a million numbers")
+def test_the_slices_of_a_million_numbers_are_taken_in(benchmark: BenchmarkFixture):
+    charges = stage_with(MILLION).charges
+    slices = [charges.dump(place) for place in range(charges.slices)]
+
+    def take_in() -> CapsStage:
+        stage = stage_with(0)
+        for octets in slices:
+            for charge in unpack(octets):
+                stage.restore(charge)
+        return stage
+
+    stage = benchmark.pedantic(take_in, rounds=3)
+    assert len(stage.charges) == MILLION
