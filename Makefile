@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-once test check format interop faults bench load compare clean help $(VENV)
+.PHONY: demo demo-once test check format interop faults bench load compare words clean help $(VENV)
 
 help:
 	@echo "make demo       start simulator and gateway, send the sample batch, show it arrive, stay up"
@@ -15,6 +15,7 @@ help:
 	@echo "make faults     kill -9 and failing disks, longer than in the tests"
 	@echo "make interop    suites that need Debian packages (tshark)"
 	@echo "make compare    the same messages through Kannel and through the gateway, with the ratio"
+	@echo "make words      how many disguised words are found, how many innocent messages are stopped"
 	@echo "make bench      microbenchmarks        make load    20,000 messages end to end, with the rate"
 
 $(VENV): $(STAMP)
@@ -60,6 +61,9 @@ compare: $(STAMP)
 	@command -v bearerbox >/dev/null || PATH=$$PATH:/usr/sbin command -v bearerbox >/dev/null || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends kannel; }
 	$(BIN)/python -m loadtest compare
+
+words: $(STAMP)
+	$(BIN)/python -m tests.words.report
 
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

@@ -23,6 +23,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     signatures: tuple[str, ...] | None = None  # the registered ones; None: any
     allow_high: bool = False  # may ask for priority high for notifications
     senders: tuple[str, ...] | None = None  # source numbers it may ask for; None: any
+    word_exemptions: frozenset[str] = frozenset()  # groups of words that do not matter for it
 
     @property
     def sees_all(self) -> bool:

@@ -56,6 +56,7 @@ from gateway.routing.router import CarrierReach, Router
 from gateway.rules import Rules
 from gateway.store.api import Store
 from gateway.store.sqlite import SqliteStore
+from gateway.wordbook import Wordbook
 
 VERSION: Final = "0.1.0"
 
@@ -86,6 +87,7 @@ class Gateway:
             ),
         )
         self._rules = Rules(config)
+        self._words = Wordbook(config)
         self._metrics = Metrics()
         self._store: Store = SqliteStore(config.store)
         self._callbacks = Callbacks(
@@ -107,10 +109,35 @@ class Gateway:
         self._intake: Intake | None = None
         self._ready = False
         self._stop = asyncio.Event()
+        self._reload_asked = asyncio.Event()
 
     def stop(self) -> None:
         """Begin to drain."""
         self._stop.set()
+
+    def ask_reload(self) -> None:
+        """Reload soon."""
+        self._reload_asked.set()
+
+    async def reload(self) -> list[str]:
+        """Take the files beside the config as they are now; return what is wrong with those whose old contents hold."""
+        faults: list[str] = []
+        for take in (self._reload_plan, self._reload_ported, self._reload_holidays, self._words.reload):
+            try:
+                await take()
+            except ConfigError as error:
+                faults.append(str(error))
+                log.error("a file was not taken in: what was there before holds", fault=str(error))
+        return faults
+
+    async def _reload_plan(self) -> None:
+        self._networks.replace_plan(load_plan(self._config))
+
+    async def _reload_ported(self) -> None:
+        self._networks.replace_file(await asyncio.to_thread(load_ported, self._config))  # it may have millions of rows
+
+    async def _reload_holidays(self) -> None:
+        self._rules.reload_holidays()
 
     async def run(self, on_ready: Callable[[str], None] = lambda _: None) -> None:
         """Start, run until `stop`, drain. Raises ConfigError, StoreError, or OSError when the port is taken."""
@@ -206,6 +233,10 @@ class Gateway:
                 snapshots.note_waiting(waiting)
             delivery.accept(records)
 
+        def on_tagged(account: str, tags: Sequence[str]) -> None:
+            for tag in tags:
+                metrics.messages_tagged.add((account, tag))
+
         return Intake(
             pipeline=Pipeline(
                 [
@@ -217,6 +248,7 @@ class Gateway:
                 [
                     OtpStage(content.otp_keywords),
                     SymbolStage(content.refused_symbols, content.tagged_symbols),
+                    self._words.stage,
                     *self._rules.stages(),
                 ],
                 [caps],
@@ -229,6 +261,7 @@ class Gateway:
             is_up=delivery.is_up,
             due=gate.due,
             on_accepted=on_accepted,
+            on_tagged=on_tagged,
             on_refused=lambda account, category, reason: metrics.messages_refused.add((account, category, reason)),
             clock=wall_clock,
         )
@@ -327,6 +360,7 @@ class Gateway:
             tasks.create_task(self._callbacks.run(), name="callbacks")
             tasks.create_task(keep_caps, name="cap snapshots")
             tasks.create_task(self._watch_loop(), name="loop lag")
+            tasks.create_task(self._reload_when_asked(), name="reload")
             tasks.create_task(self._consent.run(), name="audit")
             tasks.create_task(self._forget_ports(), name="learned ports")
 
@@ -335,6 +369,12 @@ class Gateway:
         while True:
             await asyncio.sleep(PORTS_LOOK_SECONDS)
             self._ports.expire()
+
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            await self.reload()
 
     async def _watch_loop(self) -> None:
         """Measure how late timers fire: what holds up the loop holds up everything."""
@@ -358,6 +398,7 @@ async def run(config: Config, on_ready: Callable[[str], None] = lambda _: None) 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, gateway.stop)
+    loop.add_signal_handler(signal.SIGHUP, gateway.ask_reload)
     await gateway.run(on_ready)
 
 
@@ -366,6 +407,7 @@ def check(config: Config) -> None:
     load_plan(config)
     load_holidays(config)
     load_ported(config)
+    Wordbook(config)
     try:
         Keys((account.key_hash, account.account) for account in config.account)
     except ValueError as error:

@@ -29,6 +29,7 @@ from gateway.policy.settings import Answer, ConsentSettings, ContentSettings, Ho
 from gateway.refs import ClientRefSettings
 from gateway.routing.router import Route
 from gateway.store.settings import StoreSettings
+from gateway.words.settings import WordSettings
 
 Sha256 = Annotated[
     str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z", description="a SHA-256 in 64 lower-case hexadecimal digits")
@@ -71,6 +72,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     opt_out_words: tuple[str, ...] | None = None
     opt_out_answer: Answer = ""
     opt_in_answer: Answer = ""
+    word_exemptions: Annotated[tuple[str, ...], msgspec.Meta(max_length=500)] = ()
 
     @property
     def account(self) -> Account:
@@ -80,6 +82,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             signatures=self.signatures,
             allow_high=self.allow_high,
             senders=self.senders,
+            word_exemptions=frozenset(self.word_exemptions),
         )
 
     @property
@@ -149,6 +152,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hours: HoursSettings = HoursSettings()
     consent: ConsentSettings = ConsentSettings()
     audit: AuditSettings = AuditSettings()
+    words: Annotated[tuple[WordSettings, ...], msgspec.Meta(max_length=100)] = (WordSettings(),)
     account: tuple[AccountSettings, ...] = ()
     carrier: tuple[CarrierSettings, ...] = ()
     route: tuple[RouteSettings, ...] = ()

@@ -112,10 +112,14 @@ class Intake:
         on_accepted: Callable[[Sequence[Record]], None],
         clock: Callable[[], Milliseconds],
         on_refused: Callable[[str, Category, Reason], None] = lambda *_: None,
+        on_tagged: Callable[[str, Sequence[str]], None] = lambda *_: None,
         is_up: Callable[[str], bool] = lambda _: True,
         due: Callable[[Message, Milliseconds], Milliseconds] = lambda _, opens_at: opens_at,
     ) -> None:
-        """`due`: when a message goes whose hours open at a time that is told."""
+        """`due`: when a message goes whose hours open at a time that is told.
+
+        `on_tagged`: told the account and the tags of every message that has some, whatever becomes of it.
+        """
         self._pipeline = pipeline
         self._router = router
         self._store = store
@@ -126,6 +130,7 @@ class Intake:
         self._due = due
         self._on_accepted = on_accepted
         self._on_refused = on_refused
+        self._on_tagged = on_tagged
         self._clock = clock
         # Messages with a client_ref whose commit is under way: a repeat may only be answered once it is done.
         self._uncommitted: dict[MessageId, tuple[Record, Commit]] = {}
@@ -171,11 +176,14 @@ class Intake:
             earlier = self._refs.get(account.name, draft.client_ref, now=now)
             if earlier is not None:
                 return _Repeat(draft, earlier)
+        candidate = Candidate(draft, account, draft.text)
         try:
-            decided = self._apply_rules(Candidate(draft, account, draft.text), now)
+            decided = self._apply_rules(candidate, now)
         except Exception as error:  # noqa: BLE001 a rule that fails refuses its own message, and lets none through
             log.error("a rule failed", error=type(error).__name__, places=places_of(error))
             return _BROKEN_RULE
+        if candidate.tags:
+            self._on_tagged(account.name, candidate.tags)
         if isinstance(decided, Refusal):
             return decided
         record = decided

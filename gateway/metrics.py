@@ -126,6 +126,9 @@ class Metrics(Collector):
         self.messages_refused = self._counter(
             "gateway_messages_refused", "Messages refused at acceptance.", "account", "category", "reason"
         )
+        self.messages_tagged = self._counter(
+            "gateway_messages_tagged", "Messages in which something was noticed.", "account", "tag"
+        )
         self.submits = self._counter("gateway_submits", "Parts handed to carriers, by outcome.", "carrier", "outcome")
         self.messages_finished = self._counter(
             "gateway_messages_finished",

@@ -1,0 +1,63 @@
+"""Words that a message may not have, must be looked at for, or is counted by: everywhere, not on the mainland only."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from gateway.policy.candidate import Candidate
+from gateway.policy.signature import OPENING
+from gateway.policy.verdict import Reason, Refusal
+from gateway.words.lexicon import Found, Lexicon, Manner
+from gateway.words.lists import Level
+
+HOLD: Final = "words"  # why a reviewer must see it
+_MAXIMUM_TOLD: Final = 20  # words of one refusal
+_TAGS: Final[Mapping[Manner, str]] = {
+    Manner.PLAIN: "words",
+    Manner.SOUND: "words_by_sound",
+    Manner.PIECES: "words_in_pieces",
+}
+
+
+class WordStage:
+    """Refuse, hold or tag what has a listed word, by the gravest level of those found."""
+
+    name = "words"
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon  # another one may be put in its place at any time
+
+    def decide(self, candidate: Candidate, *, now: float) -> Refusal | None:
+        found = self.lexicon.find(candidate.text)
+        if not found:
+            return None
+        exempt = candidate.account.word_exemptions
+        found = [each for each in found if each.group not in exempt]
+        tags = dict.fromkeys(f"{_TAGS[each.manner]}.{each.group}" for each in found)
+        candidate.tags = (*candidate.tags, *tags)
+        blocked = [each for each in found if each.level is Level.BLOCK]
+        if blocked:
+            return _refusal(candidate, blocked)
+        if any(each.level is Level.REVIEW for each in found):
+            candidate.hold = HOLD
+        return None
+
+
+def _refusal(candidate: Candidate, blocked: Sequence[Found]) -> Refusal:
+    """Tells the words as they are listed, never what the text makes of them."""
+    groups = ", ".join(dict.fromkeys(each.group for each in blocked))
+    return Refusal(
+        Reason.SENSITIVE_WORDS,
+        f"The text has words that may not be sent ({groups}).",
+        {"words": [_told(candidate, each) for each in blocked[:_MAXIMUM_TOLD]]},
+        chinese=f"正文含有禁止发送的词语（{groups}）。",
+    )
+
+
+def _told(candidate: Candidate, found: Found) -> dict[str, Any]:
+    """Where it stands in what the sender wrote: the signature may have been put in front since."""
+    given = candidate.draft.text.startswith(OPENING) or not candidate.signature
+    shift = 0 if given else len(candidate.signature) + 2
+    in_signature = found.start < shift
+    where, position = ("signature", found.start - len(OPENING)) if in_signature else ("text", found.start - shift)
+    length = found.end - found.start
+    return {"group": found.group, "word": found.word, "in": where, "position": position, "length": length}
