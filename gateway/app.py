@@ -18,7 +18,7 @@ import structlog
 from gateway.account import Account
 from gateway.callbacks.callbacks import Callbacks
 from gateway.cap_snapshots import CapSnapshots
-from gateway.config import Config, load_holidays, load_plan, load_ported
+from gateway.config import Config, load_holidays, load_plan, load_ported, load_receipt_codes
 from gateway.config_errors import ConfigError
 from gateway.consent import Consent
 from gateway.delivery.binds import Bind
@@ -34,6 +34,7 @@ from gateway.http.operations import BindView, CarrierView
 from gateway.http.ported import PortedNumbers
 from gateway.http.server import HttpServer
 from gateway.intake import Decision, Intake
+from gateway.learning import Learning
 from gateway.message import IdSource, Milliseconds, Priority, Record, Status, time_of_id
 from gateway.metrics import Metrics, Sample
 from gateway.numbers import Network
@@ -52,7 +53,8 @@ from gateway.refs import ClientRefs
 from gateway.routing.learned import LearnedPorts
 from gateway.routing.networks import Networks
 from gateway.routing.ported import PortTable
-from gateway.routing.router import CarrierReach, Router
+from gateway.routing.router import Router
+from gateway.routing.routes import CarrierReach
 from gateway.rules import Rules
 from gateway.store.api import Store
 from gateway.store.sqlite import SqliteStore
@@ -86,6 +88,7 @@ class Gateway:
                 keep_milliseconds=config.numbers.learned_port_days * DAY_MILLISECONDS,
             ),
         )
+        self._receipt_codes = load_receipt_codes(config)
         self._rules = Rules(config)
         self._words = Wordbook(config)
         self._metrics = Metrics()
@@ -101,10 +104,12 @@ class Gateway:
         self._ports = Ports(self._networks, self._store, wall_clock)
         self._router = Router(
             [_reach(carrier) for carrier in config.carrier],
-            [route.route for route in config.route],
+            [route.route(self._rules.windows) for route in config.route],
             self._rules.suppressed,
         )
-        self._ranking = Ranking(self._router, {account.name: account.account for account in config.account})
+        accounts = {account.name: account.account for account in config.account}
+        self._ranking = Ranking(self._router, accounts, self._networks.network_of, wall_clock)
+        self._learning = Learning(self._ports, self._consent.suppressions, self._router, wall_clock)
         self._delivery: Delivery | None = None
         self._intake: Intake | None = None
         self._ready = False
@@ -149,7 +154,11 @@ class Gateway:
             caps = await self._rules.load_caps(snapshots, last_time=max(wall_clock(), recovered.last_time))
             gate = self._rules.gate([caps])
             self._delivery = delivery = Delivery(
-                self._config.carrier, self._shared(gate), recovered, lambda: ids.next(wall_clock())
+                self._config.carrier,
+                self._shared(gate),
+                recovered,
+                lambda: ids.next(wall_clock()),
+                self._receipt_codes,
             )
             refs = await self._load_refs()
             await self._consent.load()
@@ -197,6 +206,7 @@ class Gateway:
             gate=gate,
             rank=self._ranking.rank,
             goes_on_when_refused=self._ranking.goes_on_when_refused,
+            lessons=self._learning,
         )
 
     async def _load_refs(self) -> ClientRefs:
@@ -408,6 +418,7 @@ def check(config: Config) -> None:
     load_holidays(config)
     load_ported(config)
     Wordbook(config)
+    load_receipt_codes(config)
     try:
         Keys((account.key_hash, account.account) for account in config.account)
     except ValueError as error:
@@ -419,6 +430,7 @@ def _reach(settings: CarrierSettings) -> CarrierReach:
         name=settings.name,
         networks=frozenset(Network(network) for network in settings.networks),
         signatures=None if settings.signatures is None else frozenset(settings.signatures),
+        price=settings.price,
     )
 
 

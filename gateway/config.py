@@ -18,11 +18,12 @@ import msgspec
 from gateway.config_checks import check_config
 from gateway.config_errors import SECRETS, ConfigError, entry_place, from_validation_error, wrong
 from gateway.config_tables import Config
+from gateway.delivery.receipt_codes import ReceiptCodes, ReceiptCodesError
 from gateway.numbers import NumberPlan, NumberPlanError
 from gateway.policy.windows import Holidays, HolidaysError
 from gateway.routing.ported import PortTable, PortTableError
 
-__all__ = ["Config", "load", "load_holidays", "load_plan", "load_ported", "shipped"]
+__all__ = ["Config", "load", "load_holidays", "load_plan", "load_ported", "load_receipt_codes", "shipped"]
 
 T = TypeVar("T")
 
@@ -52,6 +53,16 @@ def load_holidays(config: Config) -> Holidays:
     return _load_table("hours.holidays", config.hours.holidays, "holidays.csv", Holidays.parse)
 
 
+def load_receipt_codes(config: Config) -> dict[str, ReceiptCodes]:
+    """The table of receipt codes of each carrier, by its name. Raises ConfigError."""
+    return {
+        carrier.name: _load_table(
+            f"carrier[{carrier.name}].receipt_codes", carrier.receipt_codes, "receipt_codes.csv", ReceiptCodes.parse
+        )
+        for carrier in config.carrier
+    }
+
+
 def _load_table(setting: str, named: str, ours: str, parse: Callable[[str], T]) -> T:
     """A table from the file that a setting names, or from the one that comes with the gateway. Raises ConfigError."""
     path = Path(named) if named else shipped(ours)
@@ -61,7 +72,7 @@ def _load_table(setting: str, named: str, ours: str, parse: Callable[[str], T]) 
         rule = f"must name a file that can be read ({error.strerror})"
     except UnicodeDecodeError:
         rule = "must name a file in UTF-8"
-    except (NumberPlanError, HolidaysError) as error:
+    except (NumberPlanError, HolidaysError, ReceiptCodesError) as error:
         rule = str(error)
     except ValueError:  # a NUL in the path
         rule = "must name a file"

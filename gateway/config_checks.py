@@ -2,7 +2,7 @@
 
 import ssl
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from gateway.policy.opt_out_text import has_opt_out_text
 from gateway.policy.replies import OPT_OUT_WORDS
 from gateway.policy.signature import signature_fault
 from gateway.policy.windows import parse_window
+from gateway.routing.strategies import Strategy
 
 _KEY_BYTES: Final = 8  # shorter ones can be guessed
 
@@ -25,7 +26,7 @@ def check_config(config: Config) -> None:
     _check_host("http.listen", config.http.listen, config.http.host)
     _check_accounts(config.account)
     _check_carriers(config.carrier)
-    carriers = {carrier.name for carrier in config.carrier}
+    carriers = {carrier.name: carrier for carrier in config.carrier}
     accounts = {account.name for account in config.account}
     for number, route in enumerate(config.route, 1):
         _check_route(f"route[{number}]", route, carriers, accounts)
@@ -47,15 +48,19 @@ def _check_hours(config: Config) -> None:
         place = f"category.{category}.hours"
         if settings.hours and category is Category.OTP:
             raise wrong(place, settings.hours[0], "must be [] or left out: a code that comes in the morning is no use")
-        for text in settings.hours:
-            try:
-                parse_window(text)
-            except ValueError as error:
-                raise wrong(place, text, str(error)) from None
+        _check_windows(place, settings.hours)
     try:
         ZoneInfo(config.hours.time_zone)
     except (KeyError, ValueError, OSError):  # as the name is none, is a path, or is that of a directory
         raise wrong("hours.time_zone", config.hours.time_zone, "must name a time zone such as Asia/Shanghai") from None
+
+
+def _check_windows(place: str, texts: Sequence[str]) -> None:
+    for text in texts:
+        try:
+            parse_window(text)
+        except ValueError as error:
+            raise wrong(place, text, str(error)) from None
 
 
 def _check_accounts(accounts: Sequence[AccountSettings]) -> None:
@@ -139,11 +144,29 @@ def _check_ca_file(place: str, bind: BindSettings) -> None:
         raise wrong(place, bind.tls_ca_file, f"must name a file of certificates in PEM ({reason or error})") from None
 
 
-def _check_route(place: str, route: RouteSettings, carriers: set[str], accounts: set[str]) -> None:
+def _check_route(place: str, route: RouteSettings, carriers: Mapping[str, CarrierSettings], accounts: set[str]) -> None:
     _check_known(f"{place}.carriers", route.carriers, carriers, "a [[carrier]]")
     _check_known(f"{place}.accounts", route.accounts, accounts, "an [[account]]")
     _check_unique(f"{place}.carriers", route.carriers)
     _check_signatures(f"{place}.signatures", route.signatures)
+    _check_windows(f"{place}.hours", route.hours)
+    _check_weights(f"{place}.weights", route)
+    if route.strategy is Strategy.CHEAPEST:
+        for name in route.carriers:
+            if carriers[name].price is None:
+                raise ConfigError(f"carrier[{name}].price: must be set: {place} ranks it by its price")
+
+
+def _check_weights(place: str, route: RouteSettings) -> None:
+    weights = list(route.weights)
+    if not weights:
+        return
+    if route.strategy is not Strategy.WEIGHTED:
+        raise wrong(place, weights, 'must not be set without strategy = "weighted"')
+    if len(weights) != len(route.carriers):
+        raise wrong(place, weights, f"must be one for each of the {len(route.carriers)} carriers")
+    if not any(weights):
+        raise wrong(place, weights, "must not be all 0")
 
 
 def _check_caps(caps: Sequence[Cap], settings: CapsSettings) -> None:
@@ -180,7 +203,7 @@ def _check_unique(place: str, values: Iterable[str]) -> None:
             raise wrong(place, value, f"must be used once, is used {count} times")
 
 
-def _check_known(place: str, names: Sequence[str], known: set[str], what: str) -> None:
+def _check_known(place: str, names: Sequence[str], known: Container[str], what: str) -> None:
     for name in names:
         if name not in known:
             raise wrong(place, name, f"must be the name of {what}")

@@ -5,6 +5,7 @@ gives every setting its reason.
 """
 
 import hashlib
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -26,8 +27,10 @@ from gateway.message import Category
 from gateway.numbers import Kind, Network
 from gateway.policy.cap_settings import Cap, CapsSettings
 from gateway.policy.settings import Answer, ConsentSettings, ContentSettings, HoursSettings
+from gateway.policy.windows import Windows
 from gateway.refs import ClientRefSettings
-from gateway.routing.router import Route
+from gateway.routing.routes import Route
+from gateway.routing.strategies import Strategy
 from gateway.store.settings import StoreSettings
 from gateway.words.settings import WordSettings
 
@@ -95,22 +98,28 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Messages that fit all the conditions go by these carriers. An empty condition fits everything."""
 
     carriers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    strategy: Strategy = Strategy.ORDERED
+    weights: tuple[Annotated[int, msgspec.Meta(ge=0, le=1_000_000)], ...] = ()
     categories: tuple[Category, ...] = ()
     accounts: tuple[str, ...] = ()
     networks: tuple[Network, ...] = ()
     prefixes: tuple[Prefix, ...] = ()
     signatures: tuple[str, ...] = ()
+    hours: tuple[str, ...] = ()
     next_when_refused: bool = False
 
-    @property
-    def route(self) -> Route:
+    def route(self, windows: Callable[[Sequence[str]], Windows]) -> Route:
+        """As routing wants it. `windows`: makes them of what is written."""
         return Route(
             carriers=self.carriers,
+            strategy=self.strategy,
+            weights=self.weights,
             categories=frozenset(self.categories),
             accounts=frozenset(self.accounts),
             networks=frozenset(self.networks),
             prefixes=self.prefixes,
             signatures=frozenset(self.signatures),
+            hours=windows(self.hours) if self.hours else None,
             next_when_refused=self.next_when_refused,
         )
 
@@ -121,6 +130,8 @@ class CategoryChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     on_doubt: OnDoubt | None = None
     valid_for_seconds: Annotated[int, msgspec.Meta(ge=1, le=172_800)] | None = None
     hours: Annotated[tuple[str, ...], msgspec.Meta(max_length=50)] | None = None
+    retry_undelivered: Annotated[int, msgspec.Meta(ge=0, le=10)] | None = None
+    resend_overdue: bool | None = None
 
     def apply_to(self, settings: CategorySettings) -> CategorySettings:
         said = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}

@@ -10,7 +10,8 @@ from gateway.message import Milliseconds
 from gateway.policy.candidate import Candidate, Draft
 from gateway.policy.pipeline import Outcome, Pipeline, StageVerdict
 from gateway.policy.verdict import Refusal
-from gateway.routing.router import Router, RouteView
+from gateway.routing.router import Router
+from gateway.routing.routes import RouteView
 from gateway.text import choose_coding
 
 ROUTE_STAGE: Final = "route"
@@ -43,8 +44,8 @@ def explain(
     if candidate.number is None:
         stages.append(StageVerdict(ROUTE_STAGE, Outcome.NOT_RUN))
     else:
-        routes = router.explain(candidate, is_up=is_up)
-        refusal = None if any(route.rank is not None for route in routes) else router.refusal(candidate)
+        routes = router.explain(candidate, is_up=is_up, now=now)
+        refusal = None if any(route.rank is not None for route in routes) else router.refusal(candidate, now=now)
         stages.append(_route_verdict(refusal))
     return Explanation(
         verdict=_overall(stages, draft, now),

@@ -196,9 +196,9 @@ class Intake:
         refusal = self._pipeline.decide(candidate, now=now / 1000)
         if refusal is not None:
             return refusal
-        carriers = self._router.rank(candidate)
+        carriers = self._router.rank(candidate, now=now)
         if not carriers:
-            return self._router.refusal(candidate)
+            return self._router.refusal(candidate, now=now)
         record = self._new_record(candidate, carriers, now)
         if record.status is Status.QUEUED:
             self._pipeline.commit(candidate, now=now / 1000)

@@ -142,6 +142,9 @@ class Metrics(Collector):
             "gateway_messages_moved", "Messages that left a carrier's queue for another's.", "carrier", "reason"
         )
         self.receipts = self._counter("gateway_receipts", "Delivery receipts.", "carrier", "status", "matched")
+        self.receipt_errors = self._counter(
+            "gateway_receipt_errors", "Receipts of what was not delivered, by the table's codes.", "carrier", "code"
+        )
         self.callbacks = self._counter(
             "gateway_callbacks", "Events called back, by what became of each try.", "account", "outcome"
         )

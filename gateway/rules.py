@@ -20,7 +20,7 @@ from gateway.policy.consent import ConsentStage, OptOuts, Suppressed
 from gateway.policy.hours import Hours, HoursStage
 from gateway.policy.pipeline import CountingStage, Pipeline, Stage
 from gateway.policy.replies import OPT_OUT_WORDS
-from gateway.policy.windows import Holidays, Windows, parse_window
+from gateway.policy.windows import Windows, parse_window
 
 
 class Rules:
@@ -30,9 +30,9 @@ class Rules:
         self._config = config
         self.opt_outs = OptOuts()
         self.suppressed = Suppressed()
-        holidays = load_holidays(config)
+        self._holidays = load_holidays(config)
         self._hours = {
-            category: Hours(self._windows(settings.hours, holidays))
+            category: Hours(self.windows(settings.hours))
             for category, settings in config.categories.items()
             if settings.hours
         }
@@ -88,9 +88,10 @@ class Rules:
 
     def reload_holidays(self) -> None:
         """Take the file of holidays as it is now. Raises ConfigError, and then the old ones hold."""
-        holidays = load_holidays(self._config)
+        self._holidays = load_holidays(self._config)
         for category, hours in self._hours.items():
-            hours.change(self._windows(self._config.categories[category].hours, holidays))
+            hours.change(self.windows(self._config.categories[category].hours))
 
-    def _windows(self, texts: Sequence[str], holidays: Holidays) -> Windows:
-        return Windows([parse_window(text) for text in texts], ZoneInfo(self._config.hours.time_zone), holidays)
+    def windows(self, texts: Sequence[str]) -> Windows:
+        """What is written in a setting `hours`, in the zone and with the holidays of the config."""
+        return Windows([parse_window(text) for text in texts], ZoneInfo(self._config.hours.time_zone), self._holidays)

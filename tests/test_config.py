@@ -29,7 +29,7 @@ def test_a_file_with_only_the_necessary_tables_gets_the_defaults_for_all_else(tm
     assert config.account[0].account.scopes == {Scope.SEND, Scope.READ, Scope.OPERATE}
     assert config.account[0].key_hash == hashlib.sha256(b"demo-key").digest()
     assert [bind.name for bind in config.carrier[0].bind] == ["cmcc-a-1"]
-    assert config.route[0].route.carriers == ("cmcc-a",)
+    assert config.route[0].carriers == ("cmcc-a",)
     assert load_plan(config).lookup
 
 

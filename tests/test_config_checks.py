@@ -50,6 +50,27 @@ def test_hours_that_cannot_be_kept_are_refused(place: str, value: Any, fault: st
 
 
 @pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        (
+            {"strategy": "weighted", "weights": [1, 2]},
+            "route[1].weights = (a list): must be one for each of the 1 carriers",
+        ),
+        ({"strategy": "weighted", "weights": [0]}, "route[1].weights = (a list): must not be all 0"),
+        ({"weights": [1]}, 'route[1].weights = (a list): must not be set without strategy = "weighted"'),
+        ({"strategy": "cheapest"}, "carrier[cmcc-a].price: must be set: route[1] ranks it by its price"),
+        ({"hours": ["8-20"]}, 'route[1].hours = "8-20": must be HH:MM-HH:MM'),
+        ({"strategy": "best"}, 'route[1].strategy = "best": must be one of ordered, weighted, cheapest, quality'),
+    ],
+)
+def test_a_strategy_without_what_it_goes_by_is_refused(settings: dict[str, Any], fault: str, tmp_path: Path) -> None:
+    document = a_document()
+    document["route"] = [{**document["route"][0], **settings}]
+
+    assert fault in fault_of(tmp_path, document)
+
+
+@pytest.mark.parametrize(
     ("place", "value", "fault"),
     [
         ("route/0/carriers", ["backup"], 'route[1].carriers = "backup": must be the name of a [[carrier]]'),

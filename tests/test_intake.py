@@ -29,7 +29,8 @@ from gateway.policy.pipeline import Pipeline
 from gateway.policy.signature import SignatureStage
 from gateway.policy.verdict import Reason, Refusal
 from gateway.refs import ClientRefs, ClientRefSettings
-from gateway.routing.router import CarrierReach, Router
+from gateway.routing.router import Router
+from gateway.routing.routes import CarrierReach
 from gateway.store.matching import copy_of
 from tests.delivery.rig import SlowStore
 from tests.delivery.samples import eventually

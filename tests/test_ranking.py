@@ -3,7 +3,8 @@
 from gateway.message import Category
 from gateway.numbers import Network
 from gateway.ranking import Ranking
-from gateway.routing.router import CarrierReach, Route, Router
+from gateway.routing.router import Router
+from gateway.routing.routes import CarrierReach, Route
 from tests.delivery.samples import a_message
 from tests.policy.samples import DEMO
 
@@ -13,9 +14,12 @@ CARRIERS = [
     CarrierReach(name="backup"),
 ]
 
+NOW = 1_772_323_200_000
 
-def ranking(*routes: Route) -> Ranking:
-    return Ranking(Router(CARRIERS, routes), {DEMO.name: DEMO})
+
+def ranking(*routes: Route, network: Network = Network.CMCC) -> Ranking:
+    """The routes, while every number is this network's."""
+    return Ranking(Router(CARRIERS, routes), {DEMO.name: DEMO}, lambda _: network, lambda: NOW)
 
 
 def test_a_message_is_ranked_by_the_routes_of_now_and_not_by_those_it_was_accepted_under():
@@ -24,9 +28,12 @@ def test_a_message_is_ranked_by_the_routes_of_now_and_not_by_those_it_was_accept
 
 
 def test_what_the_message_is_decides_as_it_does_at_acceptance():
-    now = ranking()
-    assert now.rank(a_message(network="cucc", signature="阳光物业")) == ("filed", "backup")
-    assert now.rank(a_message(network="cmcc", signature="花园小区")) == ("cmcc-a", "backup")
+    assert ranking(network=Network.CUCC).rank(a_message(signature="阳光物业")) == ("filed", "backup")
+    assert ranking(network=Network.CMCC).rank(a_message(signature="花园小区")) == ("cmcc-a", "backup")
+
+
+def test_a_number_that_was_ported_since_goes_by_the_carriers_of_its_network_of_now():
+    assert ranking(network=Network.CUCC).rank(a_message(network="cmcc", signature="花园小区")) == ("backup",)
 
 
 def test_the_candidates_of_acceptance_hold_when_the_routes_of_now_have_none():

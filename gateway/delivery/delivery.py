@@ -15,6 +15,8 @@ from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.elsewhere import Elsewhere
 from gateway.delivery.lanes import Lane
+from gateway.delivery.reactions import Reactions
+from gateway.delivery.receipt_codes import NO_CODES, ReceiptCodes
 from gateway.delivery.receipts import Receipts
 from gateway.delivery.settings import CarrierSettings, OnDoubt
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
@@ -38,14 +40,22 @@ class Delivery:
         shared: Shared,
         recovered: Recovered,
         next_id: Callable[[], MessageId],
+        receipt_codes: Mapping[str, ReceiptCodes] = {},
     ) -> None:
+        """`receipt_codes`: the tables of carriers, by name; one without has none."""
         self._shared = shared
         self._recovered = recovered
-        self._receipts = Receipts(shared, next_id)
         self._waiting = Waiting(shared, queue=self._queue_on_disk, end=self._end)
         self.approve = self._waiting.approve
         self.reject = self._waiting.reject
         self.elsewhere = Elsewhere(shared)
+        self._reactions = Reactions(
+            shared,
+            self.elsewhere,
+            {settings.name: receipt_codes.get(settings.name, NO_CODES) for settings in carriers},
+            lambda record, until, at: self._waiting.put_off(record, until, at=at),
+        )
+        self._receipts = Receipts(shared, next_id, self._reactions)
         self.carriers: dict[str, Carrier] = {
             settings.name: Carrier(
                 settings, shared, self._lanes_of(settings.name), self._receipts, self._waiting, self.elsewhere
@@ -54,7 +64,7 @@ class Delivery:
         }
         self.elsewhere.carriers = self.carriers
         self._receipts.load(self.carriers, recovered.receipts)
-        self._sweeps = Sweeps(shared, self.carriers) if self.carriers else None
+        self._sweeps = Sweeps(shared, self.carriers, self._reactions) if self.carriers else None
 
     def is_up(self, carrier: str) -> bool:
         """Whether a carrier could be sent to now."""

@@ -21,6 +21,7 @@ class Why(StrEnum):
     DOWN = "down"
     PAUSED = "paused"
     RECEIPT = "receipt"  # the carrier took it, and could not deliver it
+    OVERDUE = "overdue"  # the carrier took it, and never said what became of it
 
 
 class Taker(Protocol):

@@ -130,20 +130,28 @@ def unanswered(record: Record, n: int, k: int, error: str, on_doubt: OnDoubt, *,
     _follow_parts(record, at=at, reason=error)
 
 
-def receipt(record: Record, n: int, k: int, state: MessageState, error: str, *, at: Milliseconds) -> bool:
-    """A receipt for an attempt. False when it says nothing new.
+def is_news(record: Record, n: int, k: int, state: MessageState) -> bool:
+    """Whether a receipt settles its part, or settles it otherwise.
 
-    That one copy was delivered settles the part. That one was not settles it only if no later copy may get through.
+    That one copy was delivered does. That one was not does so only if no later copy may get through.
     """
     outcome = RECEIPT_OUTCOMES.get(state)
     part = record.state.parts[n]
     if outcome is None or outcome is part.status or part.status is PartStatus.DELIVERED:
         return False
-    if outcome is not PartStatus.DELIVERED:
-        open_or_unknown = {PartStatus.SUBMITTED, PartStatus.IN_DOUBT, PartStatus.SENDING, PartStatus.UNKNOWN}
-        later_copy = any(attempt.command_status in {None, 0} for attempt in part.attempts[k + 1 :])
-        if later_copy or part.status not in open_or_unknown:
-            return False
+    if outcome is PartStatus.DELIVERED:
+        return True
+    open_or_unknown = {PartStatus.SUBMITTED, PartStatus.IN_DOUBT, PartStatus.SENDING, PartStatus.UNKNOWN}
+    later_copy = any(attempt.command_status in {None, 0} for attempt in part.attempts[k + 1 :])
+    return not later_copy and part.status in open_or_unknown
+
+
+def receipt(record: Record, n: int, k: int, state: MessageState, error: str, *, at: Milliseconds) -> bool:
+    """A receipt for an attempt. False when it says nothing new."""
+    if not is_news(record, n, k, state):
+        return False
+    outcome = RECEIPT_OUTCOMES[state]
+    part = record.state.parts[n]
     attempts = _with_attempt(part, k, error=error) if outcome is PartStatus.FAILED and error else part.attempts
     if part.status is PartStatus.WAITING or part.status in _UNANSWERED:
         record.set_part(n, Part(PartStatus.SUBMITTED, attempts))  # a receipt proves that the carrier took it
@@ -182,6 +190,16 @@ def send_again(record: Record, n: int, k: int, error: str, *, at: Milliseconds) 
     record.set_part(n, Part(PartStatus.WAITING, _with_attempt(part, k, error=error)))
     _follow_parts(record, at=at, reason=f"receipt: {error}")
     return True
+
+
+def times_taken(record: Record, n: int) -> int:
+    """How many attempts of a part a carrier has accepted."""
+    return sum(attempt.command_status == 0 for attempt in record.state.parts[n].attempts)
+
+
+def is_submitted(record: Record) -> bool:
+    """Whether carriers took every part, and no receipt has come."""
+    return all(part.status is PartStatus.SUBMITTED for part in record.state.parts)
 
 
 def give_up_waiting(record: Record, *, at: Milliseconds) -> bool:

@@ -18,6 +18,7 @@ from gateway.delivery.awaiting import Awaited, canonical_receipt_id, canonical_r
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.handover import source_address
 from gateway.delivery.live import Reading
+from gateway.delivery.reactions import Reactions
 from gateway.delivery.shared import Shared
 from gateway.delivery.unmatched import Unmatched
 from gateway.message import Attempt, Category, MessageId, Milliseconds, PartStatus, Record, Status
@@ -61,8 +62,9 @@ class Miss(msgspec.Struct):
 class Receipts:
     """Takes what carriers send by themselves."""
 
-    def __init__(self, shared: Shared, next_id: Callable[[], MessageId]) -> None:
+    def __init__(self, shared: Shared, next_id: Callable[[], MessageId], reactions: Reactions) -> None:
         self._shared = shared
+        self._reactions = reactions
         self._next_id = next_id
         self._unmatched: dict[str, Unmatched] = {}
         delivery_seconds = shared.metrics.delivery_seconds
@@ -177,14 +179,38 @@ class Receipts:
         if not attempt.carrier_message_id and receipt.carrier_message_id:
             outcomes.learn_id(record, n, k, receipt.carrier_message_id)
             carrier.awaiting.add(record, n, k)
-        changed = outcomes.receipt(record, n, k, state, receipt.error, at=receipt.at)
+        undelivered = outcomes.RECEIPT_OUTCOMES[state] is PartStatus.FAILED
+        changed = (undelivered and self._react(carrier, found, receipt, state)) or outcomes.receipt(
+            record, n, k, state, receipt.error, at=receipt.at
+        )
         commit = carrier.keep(record, changed=changed)
         self._shared.after.add(commit, reply)
         self._count(carrier, state, matched="yes")
-        self._measure(carrier, record, attempt, receipt.at, changed=changed)
+        self._measure(carrier, record, attempt, state, receipt.at, changed=changed)
 
-    def _measure(self, carrier: Carrier, record: Record, attempt: Attempt, at: Milliseconds, *, changed: bool) -> None:
-        carrier.receipt_seconds.observe(max(0, at - attempt.at) / 1000)
+    def _react(self, carrier: Carrier, found: Awaited, receipt: UnmatchedReceipt, state: MessageState) -> bool:
+        """Whether what is done about an undelivered attempt lets its message go on. Asked once of each receipt."""
+        if not outcomes.is_news(found.record, found.n, found.k, state):
+            return False
+        at = max(receipt.at, found.record.state.timeline[-1].at)
+        return self._reactions.react(carrier.name, found.record, found.n, found.k, state, receipt.error, at=at)
+
+    def _measure(
+        self,
+        carrier: Carrier,
+        record: Record,
+        attempt: Attempt,
+        state: MessageState,
+        at: Milliseconds,
+        *,
+        changed: bool,
+    ) -> None:
+        seconds = max(0, at - attempt.at) / 1000
+        carrier.receipt_seconds.observe(seconds)
+        if changed:
+            self._shared.lessons.outcome(
+                carrier.name, record.message.network, delivered=state is MessageState.DELIVERED, seconds=seconds
+            )
         if changed and record.state.status is Status.DELIVERED:
             message = record.message
             self._delivery_seconds[message.category].observe(max(0, at - message.accepted_at) / 1000)

@@ -97,6 +97,8 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     message_id: MessageIdForm = MessageIdForm.SAME
     response_timeout_seconds: Seconds = 10.0
     receipt_deadline_seconds: Seconds = 259_200.0
+    price: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None  # of a segment
+    receipt_codes: str = ""  # a CSV file; empty: the one that comes with the gateway
     user_message_reference: bool = True  # send TLV 0x0204, so that receipts can be told apart without an id
     bind: tuple[BindSettings, ...] = ()
 
@@ -107,6 +109,8 @@ class CategorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     on_doubt: OnDoubt
     valid_for_seconds: Annotated[int, msgspec.Meta(ge=1, le=172_800)]
     hours: tuple[str, ...] = ()  # when they may go, as `gateway.policy.windows` has it; none: always
+    retry_undelivered: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0  # times, after a receipt of a passing failure
+    resend_overdue: bool = False  # by another carrier, once, when no receipt came in time
 
 
 class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

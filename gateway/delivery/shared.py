@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.durable import AfterCommit
+from gateway.delivery.lessons import Lessons, NoLessons
 from gateway.delivery.live import Live
 from gateway.delivery.settings import CategorySettings, DeliverySettings, OnDoubt
 from gateway.message import Category, Message, Milliseconds, Record
@@ -24,6 +25,7 @@ class Shared(msgspec.Struct):
     rank: the carriers that may take a message, best first, by what is known now.
     goes_on_when_refused: whether a message that a carrier refused for good shall go by the next one.
     awaiting: of every carrier, by its name.
+    lessons: who wants to know what receipts tell of numbers and carriers.
     """
 
     store: Store
@@ -38,6 +40,7 @@ class Shared(msgspec.Struct):
     rank: Callable[[Message], Sequence[str]] = attrgetter("carriers")
     goes_on_when_refused: Callable[[Message], bool] = lambda _: False
     awaiting: dict[str, Awaiting] = msgspec.field(default_factory=dict)
+    lessons: Lessons = NoLessons()
 
     def on_doubt(self, record: Record, n: int) -> OnDoubt:
         """What to do about part `n`, whose answer never came: as its category says, up to some copies."""

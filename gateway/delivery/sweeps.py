@@ -11,6 +11,7 @@ import structlog
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.live import Reading
+from gateway.delivery.reactions import Reactions
 from gateway.delivery.shared import Shared
 from gateway.message import MessageId, Milliseconds, PartStatus, Record, Status, carrier_of_lane
 from gateway.store.api import Commit, StoreError
@@ -25,8 +26,9 @@ log = structlog.get_logger(__name__)
 class Sweeps:
     """Looks for messages whose time is up."""
 
-    def __init__(self, shared: Shared, carriers: Mapping[str, Carrier]) -> None:
+    def __init__(self, shared: Shared, carriers: Mapping[str, Carrier], reactions: Reactions) -> None:
         self._shared = shared
+        self._reactions = reactions
         self._carriers = carriers
         self._any_carrier = next(iter(carriers.values()))
         deadlines = [carrier.settings.receipt_deadline_seconds for carrier in carriers.values()]
@@ -87,7 +89,9 @@ class Sweeps:
                 record = live.get(stored.id)
                 if record is None and self._is_overdue(stored, now):
                     record = reading.adopt(stored)
-                if record is not None and self._is_overdue(record, now) and outcomes.give_up_waiting(record, at=now):
+                if record is None or not self._is_overdue(record, now) or self._reactions.overdue(record, at=now):
+                    continue
+                if outcomes.give_up_waiting(record, at=now):
                     self._carrier_of(record).keep(record)
         there_are_more = len(found) == AT_ONCE
         self._looked_until = found[-1].id if there_are_more else MessageId(-1)

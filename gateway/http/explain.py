@@ -14,7 +14,7 @@ from gateway.http.problems import refusal_detail
 from gateway.intake import Intake
 from gateway.message import Category, Milliseconds
 from gateway.policy.pipeline import StageVerdict
-from gateway.routing.router import RouteView
+from gateway.routing.routes import RouteView
 
 MAX_EXPLAINED: Final = 100  # messages of one call: an explanation is for somebody to read
 _SLICE: Final = 20

@@ -1,67 +1,37 @@
 """Which carriers may take a message, best first.
 
-The first route that matches decides; of its carriers those stay that reach the network and have filed the signature.
-Being down or paused does not remove a carrier here: that is looked at again when the message is handed over.
+The first route that matches decides; of its carriers those stay that reach the network, have filed the signature and
+have not blacklisted the number; its strategy puts them in order. Being down or paused does not remove a carrier here:
+that is looked at again when the message is handed over.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
-from gateway.message import Category
+from gateway.message import Category, Milliseconds
 from gateway.numbers import Network
 from gateway.policy.candidate import Candidate
 from gateway.policy.consent import Suppressed
+from gateway.policy.hours import Hours
 from gateway.policy.verdict import Reason, Refusal
+from gateway.routing.quality import QualityBook
+from gateway.routing.resting import Resting
+from gateway.routing.routes import CarrierReach, Route, RouteView
+from gateway.routing.strategies import Strategy, by_price, by_quality, by_weight
 
 KNOWN_LIMIT: Final = 10_000  # answers remembered; accounts without registered signatures could make any number
+QUALITY_MINUTES: Final = 10
+QUALITY_LEAST_RECEIPTS: Final = 50
 
 
-class CarrierReach(msgspec.Struct, frozen=True, kw_only=True):
-    """What routing needs to know of a carrier."""
+class _Leg(msgspec.Struct, frozen=True):
+    """The route of a message, and those of its carriers that would take it, as listed."""
 
-    name: str
-    networks: frozenset[Network] = frozenset()  # whose subscribers it reaches; empty: everyone's
-    signatures: frozenset[str] | None = None  # filed with it; None: any
-
-    def takes(self, candidate: Candidate) -> str | None:
-        """None when it may take the message; else why not, for `explain`."""
-        if self.networks and candidate.network not in self.networks and candidate.network is not Network.UNKNOWN:
-            return "does not reach the network"
-        if self.signatures is not None and candidate.signature and candidate.signature not in self.signatures:
-            return "has not filed the signature"
-        return None
-
-
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule: messages that fit all of its conditions go by these carriers. An empty condition fits everything."""
-
-    carriers: tuple[str, ...]  # in order of preference
-    categories: frozenset[Category] = frozenset()
-    accounts: frozenset[str] = frozenset()
-    networks: frozenset[Network] = frozenset()
-    prefixes: tuple[str, ...] = ()  # of the E.164 number, with its plus
-    signatures: frozenset[str] = frozenset()
-    next_when_refused: bool = False  # what a carrier refuses for good goes by the next one
-
-    def matches(self, candidate: Candidate) -> bool:
-        return (
-            (not self.categories or candidate.draft.category in self.categories)
-            and (not self.networks or candidate.network in self.networks)
-            and (not self.accounts or candidate.account.name in self.accounts)
-            and (not self.signatures or candidate.signature in self.signatures)
-            and (not self.prefixes or candidate.to.startswith(self.prefixes))
-        )
-
-
-class RouteView(msgspec.Struct, frozen=True):
-    """One carrier in an explanation. `rank`: its place among those that may take the message; None: it may not."""
-
-    carrier: str
-    rank: int | None
-    usable: bool  # it may take the message, and is up
-    reason: str
+    route: Route
+    carriers: tuple[str, ...]
+    weights: tuple[int, ...]
 
 
 class Router:
@@ -75,72 +45,122 @@ class Router:
     ) -> None:
         """`suppressed`: whom a carrier has blacklisted; it is left out for them."""
         self._carriers: Mapping[str, CarrierReach] = {carrier.name: carrier for carrier in carriers}
-        self._routes = tuple(routes) or (Route(carriers=tuple(self._carriers)),)
-        # Without prefixes the answer depends on little, and is the same for nearly every message.
-        self._by_prefix = any(route.prefixes for route in self._routes)
-        self._suppressed = Suppressed() if suppressed is None else suppressed
-        self._known: dict[tuple[str, Category, Network, str], tuple[str, ...]] = {}
-
-    def rank(self, candidate: Candidate) -> tuple[str, ...]:
-        """The carriers that may take it, best first; empty when none may."""
-        ranked = self._rank(candidate) if self._by_prefix else self._rank_once(candidate)
-        return self._without_suppressed(candidate, ranked) if self._suppressed else ranked
-
-    def refusal(self, candidate: Candidate) -> Refusal:
-        """Why no carrier is left."""
-        return blacklisted(candidate) if self._suppressed and self._rank(candidate) else unroutable(candidate)
-
-    def _rank_once(self, candidate: Candidate) -> tuple[str, ...]:
-        draft = candidate.draft
-        key = (candidate.account.name, draft.category, candidate.network, candidate.signature)
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= KNOWN_LIMIT:
-                self._known.clear()
-            known = self._known[key] = self._rank(candidate)
-        return known
-
-    def explain(self, candidate: Candidate, *, is_up: Callable[[str], bool]) -> list[RouteView]:
-        """Every carrier, those that may take the message first and in their order, with the reason for each."""
-        reaching = self._rank(candidate)
-        ranked = sorted(self._without_suppressed(candidate, reaching), key=is_up, reverse=True)
-        views = [
-            RouteView(name, rank, is_up(name), "takes it" if is_up(name) else "takes it, and is down")
-            for rank, name in enumerate(ranked, 1)
+        self._routes = [
+            (route, None if route.hours is None else Hours(route.hours))
+            for route in tuple(routes) or (Route(carriers=tuple(self._carriers)),)
         ]
-        route = self._route_of(candidate)
+        # Without prefixes and hours the answer depends on little, and is the same for nearly every message.
+        self._is_lasting = not any(route.prefixes or hours for route, hours in self._routes)
+        self._known: dict[tuple[str, Category, Network, str], _Leg | None] = {}
+        self._suppressed = Suppressed() if suppressed is None else suppressed
+        self.resting = Resting()
+        self.quality = QualityBook(minutes=QUALITY_MINUTES, least_receipts=QUALITY_LEAST_RECEIPTS)
+
+    def rank(self, candidate: Candidate, *, now: Milliseconds) -> tuple[str, ...]:
+        """The carriers that may take it, best first; empty when none may. `now`: the wall clock."""
+        leg = self._leg(candidate, now)
+        return () if leg is None else self._order(leg, candidate, now)
+
+    def refusal(self, candidate: Candidate, *, now: Milliseconds) -> Refusal:
+        """Why no carrier is left."""
+        leg = self._leg(candidate, now)
+        return blacklisted(candidate) if leg is not None and leg.carriers else unroutable(candidate)
+
+    def goes_on_when_refused(self, candidate: Candidate, *, now: Milliseconds) -> bool:
+        """Whether it goes by its next carrier when one has refused it for good."""
+        leg = self._leg(candidate, now)
+        return leg is not None and leg.route.next_when_refused
+
+    def explain(self, candidate: Candidate, *, is_up: Callable[[str], bool], now: Milliseconds) -> list[RouteView]:
+        """Every carrier, those that may take the message first and in their order, with the reason for each."""
+        leg = self._leg(candidate, now)
+        ordered = () if leg is None else self._order(leg, candidate, now)
+        ranked = sorted(ordered, key=is_up, reverse=True)
+        views = [
+            RouteView(name, rank, is_up(name), self._why(leg, name, candidate, is_up=is_up(name), now=now))
+            for rank, name in enumerate(ranked, 1)
+            if leg is not None
+        ]
         for name, carrier in self._carriers.items():
             if name in ranked:
                 continue
-            if name in reaching:
-                reason = "has blacklisted the number"
-            elif route is None:
+            if leg is None:
                 reason = "no route matches the message"
-            elif name not in route.carriers:
+            elif name in leg.carriers:
+                reason = "has blacklisted the number"
+            elif name not in leg.route.carriers:
                 reason = "is not in the route that matches"
             else:
                 reason = carrier.takes(candidate) or ""
             views.append(RouteView(name, None, False, reason))
         return views
 
-    def _without_suppressed(self, candidate: Candidate, ranked: tuple[str, ...]) -> tuple[str, ...]:
-        number, suppressed = candidate.to, self._suppressed
-        return tuple([name for name in ranked if not suppressed.has(name, number)])
+    def _order(self, leg: _Leg, candidate: Candidate, now: Milliseconds) -> tuple[str, ...]:
+        """The carriers of a leg that take this number, best first."""
+        names = leg.carriers
+        strategy = leg.route.strategy
+        if strategy is not Strategy.ORDERED and len(names) > 1:
+            names = self._by_strategy(leg, strategy, candidate, now)
+        if self._suppressed:
+            number, suppressed = candidate.to, self._suppressed
+            names = tuple([name for name in names if not suppressed.has(name, number)])
+        if self.resting and len(names) > 1:
+            names = tuple(sorted(names, key=lambda name: self.resting.rests(name, candidate.to, now=now)))
+        return names
 
-    def goes_on_when_refused(self, candidate: Candidate) -> bool:
-        """Whether it goes by its next carrier when one has refused it for good."""
-        route = self._route_of(candidate)
-        return route is not None and route.next_when_refused
+    def _by_strategy(self, leg: _Leg, strategy: Strategy, candidate: Candidate, now: Milliseconds) -> tuple[str, ...]:
+        match strategy:
+            case Strategy.ORDERED:
+                return leg.carriers
+            case Strategy.WEIGHTED:
+                return tuple(by_weight(leg.carriers, leg.weights, candidate.to))
+            case Strategy.CHEAPEST:
+                return tuple(by_price(leg.carriers, [self._carriers[name].price or 0.0 for name in leg.carriers]))
+            case Strategy.QUALITY:
+                return tuple(by_quality(leg.carriers, self.quality, candidate.network, candidate.to, now=now))
+            case _:
+                assert_never(strategy)
 
-    def _rank(self, candidate: Candidate) -> tuple[str, ...]:
-        route = self._route_of(candidate)
-        if route is None:
-            return ()
-        carriers = self._carriers
-        return tuple([name for name in route.carriers if carriers[name].takes(candidate) is None])
+    def _why(self, leg: _Leg, name: str, candidate: Candidate, *, is_up: bool, now: Milliseconds) -> str:
+        """Why a carrier stands where it does."""
+        said = ["takes it"]
+        match leg.route.strategy:
+            case Strategy.ORDERED:
+                pass
+            case Strategy.WEIGHTED:
+                said.append(f"weight {leg.route.weight_of(name)} of {sum(leg.weights)}")
+            case Strategy.CHEAPEST:
+                said.append(f"{self._carriers[name].price:g} a segment")
+            case Strategy.QUALITY:
+                quality = self.quality.of(name, candidate.network, now=now)
+                if quality is None:
+                    said.append("too few receipts to know how well it delivers")
+                else:
+                    said.append(
+                        f"delivers {quality.delivered:.1%} in {quality.seconds:.1f} s ({quality.receipts} receipts)"
+                    )
+        if self.resting.rests(name, candidate.to, now=now):
+            said.append("its own cap for the number is full")
+        return ", ".join(said) + ("" if is_up else ", and is down")
 
-    def _route_of(self, candidate: Candidate) -> Route | None:
-        return next((route for route in self._routes if route.matches(candidate)), None)
+    def _leg(self, candidate: Candidate, now: Milliseconds) -> _Leg | None:
+        if not self._is_lasting:
+            return self._find_leg(candidate, now)
+        key = (candidate.account.name, candidate.draft.category, candidate.network, candidate.signature)
+        leg = self._known.get(key)
+        if leg is None:
+            if len(self._known) >= KNOWN_LIMIT:
+                self._known.clear()
+            leg = self._known[key] = self._find_leg(candidate, now)
+        return leg
+
+    def _find_leg(self, candidate: Candidate, now: Milliseconds) -> _Leg | None:
+        for route, hours in self._routes:
+            if route.matches(candidate) and (hours is None or hours.opening(now) is None):
+                carriers = self._carriers
+                names = tuple([name for name in route.carriers if carriers[name].takes(candidate) is None])
+                return _Leg(route, names, tuple([route.weight_of(name) for name in names]))
+        return None
 
 
 def blacklisted(candidate: Candidate) -> Refusal:

@@ -10,6 +10,7 @@ from gateway.delivery.carriers import Carrier
 from gateway.delivery.delivery import Delivery
 from gateway.delivery.durable import AfterCommit
 from gateway.delivery.live import Live
+from gateway.delivery.receipt_codes import NO_CODES, ReceiptCodes
 from gateway.delivery.settings import CarrierSettings, DeliverySettings, default_categories
 from gateway.delivery.shared import Shared
 from gateway.message import Category, IdSource, Message, MessageId, Record, Status, new_record
@@ -159,6 +160,7 @@ async def running(
     store: Any = None,
     recover: bool = True,
     gate: Gate | None = None,
+    receipt_codes: ReceiptCodes = NO_CODES,
     **delivery_settings: Any,
 ) -> AsyncIterator[Rig]:
     """Delivery with these carriers. At the end everything stops as it does in a crash, unless it was drained."""
@@ -178,7 +180,8 @@ async def running(
         gate=gate or OpenGate(),
     )
     ids = IdSource(node=0, last=recovered.last_id)
-    delivery = Delivery(carriers, shared, recovered, lambda: MessageId(ids.next(rig.now())))
+    codes = {carrier.name: receipt_codes for carrier in carriers}
+    delivery = Delivery(carriers, shared, recovered, lambda: MessageId(ids.next(rig.now())), codes)
     rig = Rig(store, delivery, shared, ids)
     if recover:
         await delivery.recover()

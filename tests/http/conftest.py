@@ -33,7 +33,8 @@ from gateway.policy.signature import SignatureStage
 from gateway.ports import Ports
 from gateway.refs import ClientRefs, ClientRefSettings
 from gateway.routing.networks import Networks
-from gateway.routing.router import CarrierReach, Router
+from gateway.routing.router import Router
+from gateway.routing.routes import CarrierReach
 from gateway.store.memory import MemoryStore
 
 NOW = 1_772_323_200_000  # 2026-03-01T00:00:00Z

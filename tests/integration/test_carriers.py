@@ -44,3 +44,29 @@ async def test_what_is_refused_for_good_goes_by_every_carrier_of_a_route_that_sa
             assert [attempt["carrier"] for attempt in message["parts"][0]["attempts"]] == ["carrier", "second"]
             assert "goes by second: refused" in [entry["reason"] for entry in message["timeline"]]
             assert await gateway.stop() == 0
+
+
+async def test_a_number_that_was_taken_along_goes_by_the_carrier_of_its_new_network_from_then_on(tmp_path: Path):
+    ported = {"to": "86138*", "source": "10690001*", "receipt": "UNDELIV", "error": "NP:1243"}
+    async with running_simulator({"rule": [ported]}, tmp_path) as (smpp, _):
+        tables = two_carriers(smpp, tmp_path / "store")
+        first, second = tables["carrier"]
+        tables["carrier"] = [
+            {**first, "networks": ["cmcc"], "source": "10690001"},
+            {**second, "networks": ["cucc"], "source": "10690002"},
+        ]
+        async with stopping(Gateway(tables, tmp_path)) as gateway:
+            await gateway.start()
+            ways = []
+            for text in (TEXT, TEXT + "谢谢。"):
+                _, accepted = await call(gateway, "POST", "/v1/messages", {"to": "13812345678", "text": text})
+                async with gateway.api() as api:
+                    await wait_for(api, all_final)
+                _, message = await call(gateway, "GET", f"/v1/messages/{accepted['id']}")
+                assert message["status"] == "delivered"
+                attempts = message["parts"][0]["attempts"]
+                ways.append((message["network"], [attempt["carrier"] for attempt in attempts]))
+                await gateway.stop()
+                await gateway.start()  # and it is still known
+
+            assert ways == [("cmcc", ["carrier", "second"]), ("cucc", ["second"])]
