@@ -1,6 +1,5 @@
 """What no single setting shows: names that repeat or lead nowhere, keys, settings that contradict each other."""
 
-import ssl
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
@@ -8,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.config_errors import ConfigError, wrong
 from gateway.config_tables import AccountSettings, Config, RouteSettings
-from gateway.delivery.settings import BindMode, BindSettings, CarrierSettings
+from gateway.delivery.settings import BindMode, BindSettings, CarrierSettings, TlsVersion
+from gateway.delivery.tls import TlsFault, client_context
 from gateway.message import Category
 from gateway.numbers import InvalidNumber, mask, normalise
 from gateway.policy.cap_settings import Cap, CapsSettings
@@ -19,6 +19,14 @@ from gateway.policy.windows import parse_window
 from gateway.routing.strategies import Strategy
 
 _KEY_BYTES: Final = 8  # shorter ones can be guessed
+_TLS_FIELDS: Final = (
+    "tls_ca_file",
+    "tls_server_name",
+    "tls_minimum_version",
+    "tls_certificate_file",
+    "tls_key_file",
+    "tls_key_password",
+)
 
 
 def check_config(config: Config) -> None:
@@ -120,8 +128,7 @@ def _check_bind(place: str, bind: BindSettings) -> None:
             raise wrong(f"{place}.{field}", value, "must be of printable ASCII characters")
     longest, first = bind.reconnect_longest_seconds, bind.reconnect_first_seconds
     _check_order(f"{place}.reconnect_longest_seconds", longest, "reconnect_first_seconds", first)
-    if bind.tls_ca_file:
-        _check_ca_file(f"{place}.tls_ca_file", bind)
+    _check_tls(place, bind)
 
 
 def _check_host(place: str, written: str, host: str) -> None:
@@ -134,14 +141,20 @@ def _check_host(place: str, written: str, host: str) -> None:
         raise wrong(place, written, "must be a name or address of a host")
 
 
-def _check_ca_file(place: str, bind: BindSettings) -> None:
-    if not bind.tls:
-        raise wrong(place, bind.tls_ca_file, "must not be set without tls = true: nothing would be encrypted")
+def _check_tls(place: str, bind: BindSettings) -> None:
+    for field in _TLS_FIELDS:
+        value = getattr(bind, field)
+        if value not in {"", TlsVersion.TLS_1_2} and not bind.tls:
+            raise wrong(f"{place}.{field}", value, "must not be set without tls = true: nothing would be encrypted")
+    for field in ("tls_key_file", "tls_key_password"):
+        if getattr(bind, field) and not bind.tls_certificate_file:
+            raise wrong(f"{place}.{field}", getattr(bind, field), "must not be set without tls_certificate_file")
+    if bind.tls_server_name:
+        _check_host(f"{place}.tls_server_name", bind.tls_server_name, bind.tls_server_name)
     try:
-        ssl.create_default_context(cafile=bind.tls_ca_file)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise wrong(place, bind.tls_ca_file, f"must name a file of certificates in PEM ({reason or error})") from None
+        client_context(bind)
+    except TlsFault as fault:
+        raise wrong(f"{place}.{fault.field}", getattr(bind, fault.field), fault.rule) from None
 
 
 def _check_route(place: str, route: RouteSettings, carriers: Mapping[str, CarrierSettings], accounts: set[str]) -> None:

@@ -12,7 +12,7 @@ from msgspec import inspect
 from gateway.config_rules import declared, is_table, rule_of
 
 # Settings whose values are never shown, wherever they stand and whatever is wrong with them.
-SECRETS: Final = frozenset({"key", "key_sha256", "password", "ported_key", "secret"})
+SECRETS: Final = frozenset({"key", "key_sha256", "password", "ported_key", "secret", "tls_key_password"})
 
 _SHOWN_CHARACTERS: Final = 60
 _ABSENT: Final = object()

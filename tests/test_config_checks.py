@@ -102,13 +102,55 @@ def test_a_longest_pause_shorter_than_the_first_is_refused(place: str, fault: st
     assert fault_of(tmp_path, with_value(place, 0.1)) == fault
 
 
-def test_authorities_without_tls_are_refused(tmp_path: Path) -> None:
-    document = with_value("carrier/0/bind/0/tls_ca_file", "authorities.pem")
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        ("tls_ca_file", "authorities.pem", '"authorities.pem"'),
+        ("tls_server_name", "smsc.test", '"smsc.test"'),
+        ("tls_minimum_version", "1.3", '"1.3"'),
+        ("tls_certificate_file", "own.pem", '"own.pem"'),
+        ("tls_key_file", "own.key", '"own.key"'),
+        ("tls_key_password", "open sesame", "(hidden)"),
+    ],
+)
+def test_a_setting_of_tls_without_tls_is_refused(field: str, value: str, shown: str, tmp_path: Path) -> None:
+    document = with_value(f"carrier/0/bind/0/{field}", value)
 
     assert fault_of(tmp_path, document) == (
-        'carrier[cmcc-a].bind[cmcc-a-1].tls_ca_file = "authorities.pem": '
+        f"carrier[cmcc-a].bind[cmcc-a-1].{field} = {shown}: "
         "must not be set without tls = true: nothing would be encrypted"
     )
+
+
+@pytest.mark.parametrize(("field", "shown"), [("tls_key_file", '"own.key"'), ("tls_key_password", "(hidden)")])
+def test_a_key_without_its_certificate_is_refused(field: str, shown: str, tmp_path: Path) -> None:
+    document = with_value(f"carrier/0/bind/0/{field}", "own.key")
+    document["carrier"][0]["bind"][0]["tls"] = True
+
+    fault = f"carrier[cmcc-a].bind[cmcc-a-1].{field} = {shown}: must not be set without tls_certificate_file"
+    assert fault_of(tmp_path, document) == fault
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("tls_minimum_version", "1.1", 'tls_minimum_version = "1.1": must be one of 1.2, 1.3'),
+        ("tls_server_name", "smsc test", 'tls_server_name = "smsc test": must be a name or address of a host'),
+        (
+            "tls_certificate_file",
+            "/nowhere/own.pem",
+            (
+                'tls_certificate_file = "/nowhere/own.pem": must name a certificate in PEM, with its key in it or in '
+                "tls_key_file (No such file or directory)"
+            ),
+        ),
+    ],
+)
+def test_a_setting_of_tls_that_cannot_work_is_refused(field: str, value: str, fault: str, tmp_path: Path) -> None:
+    document = with_value(f"carrier/0/bind/0/{field}", value)
+    document["carrier"][0]["bind"][0]["tls"] = True
+
+    assert fault_of(tmp_path, document) == f"carrier[cmcc-a].bind[cmcc-a-1].{fault}"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])

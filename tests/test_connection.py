@@ -6,7 +6,6 @@ import functools
 import inspect
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -45,6 +44,7 @@ from gateway.smpp import (
     Unanswered,
     encode,
 )
+from tests.certificates import make_certificates, server_context
 
 HELLO = SubmitSm(source_addr="1069", destination_addr="8613812345678", short_message=b"hello")
 BIND = BindTransceiver(system_id="gateway", password="secret")
@@ -570,28 +570,9 @@ async def test_a_connection_refused_is_an_os_error():
 # --- TLS ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CA of our own and a certificate that it has signed for smsc.test."""
-    folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-            "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA")  # fmt: skip
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-keyout", "smsc.key", "-out", "smsc.csr", "-subj", "/CN=smsc.test")  # fmt: skip
-    (folder / "names").write_text("subjectAltName=DNS:smsc.test\n")
-    openssl("x509", "-req", "-in", "smsc.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-            "-days", "2", "-extfile", "names", "-out", "smsc.pem")  # fmt: skip
-    return folder
-
-
-def server_context(folder: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "smsc.pem", folder / "smsc.key")
-    return context
+@pytest.fixture(scope="module", name="certificates")
+def certificates_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_certificates(tmp_path_factory.mktemp("tls"))
 
 
 @on_both_loops
@@ -606,12 +587,13 @@ async def test_a_session_runs_over_tls_with_a_ca_of_its_own(certificates: Path):
         await peer.until(SessionClosed)
 
 
-@pytest.mark.parametrize("case", ["unknown CA", "other name"])
+@pytest.mark.parametrize("case", ["unknown CA", "other name", "expired"])
 @on_both_loops
 async def test_a_certificate_that_cannot_be_trusted_is_refused(certificates: Path, case: str):
-    cafile = certificates / "ca.pem" if case == "other name" else None
+    cafile = certificates / "ca.pem" if case != "unknown CA" else None
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the server's side of the failed handshake
-    server = await serve("127.0.0.1", 0, settings=SETTINGS, on_events=Log().note, ssl=server_context(certificates))
+    context = server_context(certificates, "expired" if case == "expired" else "smsc")
+    server = await serve("127.0.0.1", 0, settings=SETTINGS, on_events=Log().note, ssl=context)
     with pytest.raises(ssl.SSLCertVerificationError):
         await open_connection(
             "127.0.0.1",
@@ -619,7 +601,7 @@ async def test_a_certificate_that_cannot_be_trusted_is_refused(certificates: Pat
             settings=SETTINGS,
             on_events=Log().note,
             ssl=ssl.create_default_context(cafile=cafile),
-            server_hostname="smsc.test" if case == "unknown CA" else "other.test",
+            server_hostname="other.test" if case == "other name" else "smsc.test",
         )
     server.close()
     await server.wait_closed()

@@ -4,7 +4,6 @@ One task supervises it for as long as the gateway runs. What the peer sends goes
 """
 
 import asyncio
-import ssl
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -13,6 +12,7 @@ import structlog
 
 from gateway.connection import WRITE_HIGH_WATER_BYTES, Connection, open_connection
 from gateway.delivery.settings import BindMode, BindSettings
+from gateway.delivery.tls import TlsFault, client_context
 from gateway.message import Milliseconds
 from gateway.rates import Backoff
 from gateway.smpp import (
@@ -134,7 +134,7 @@ class Bind:
         while not self._closing.is_set():
             try:
                 connection = await self._open()
-            except (OSError, TimeoutError, ssl.SSLError, SmppError, BindRefused) as error:
+            except (OSError, TimeoutError, TlsFault, SmppError, BindRefused) as error:
                 self._note_down(str(error) or type(error).__name__)
             else:
                 up_at = time.monotonic()
@@ -159,6 +159,7 @@ class Bind:
     async def _open(self) -> Connection:
         """Connect and bind, or raise why not."""
         settings = self.settings
+        context = client_context(settings)
         self._bound = asyncio.get_running_loop().create_future()
         connection = await open_connection(
             settings.host,
@@ -166,7 +167,8 @@ class Bind:
             settings=self._session_settings,
             on_events=self._take,
             on_writable=self._writable,
-            ssl=_tls(settings),
+            ssl=context,
+            server_hostname=(settings.tls_server_name or settings.host) if context is not None else None,
             connect_timeout_seconds=settings.connect_timeout_seconds,
             write_high_water_bytes=min(WRITE_HIGH_WATER_BYTES, settings.window * SHORT_SUBMIT_BYTES),
         )
@@ -241,12 +243,6 @@ class Bind:
         if not self.error:
             self.since = _wall_clock()
         self.error = error
-
-
-def _tls(settings: BindSettings) -> ssl.SSLContext | None:
-    if not settings.tls:
-        return None
-    return ssl.create_default_context(cafile=settings.tls_ca_file or None)
 
 
 def _wall_clock() -> Milliseconds:

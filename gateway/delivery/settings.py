@@ -55,6 +55,13 @@ class LongText(StrEnum):
     MESSAGE_PAYLOAD = "message_payload"  # whole, in one submit_sm: the carrier cuts it
 
 
+class TlsVersion(StrEnum):
+    """The oldest version of TLS that is spoken. Those before 1.2 are broken, and never are."""
+
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"
+
+
 class MessageIdForm(StrEnum):
     """How the message id of a receipt relates to that of the submit_sm_resp."""
 
@@ -76,6 +83,11 @@ class BindSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     window: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     tls: bool = False
     tls_ca_file: str = ""  # empty: the system's
+    tls_server_name: Annotated[str, msgspec.Meta(max_length=253)] = ""  # empty: host
+    tls_minimum_version: TlsVersion = TlsVersion.TLS_1_2
+    tls_certificate_file: str = ""  # ours; empty: none is shown
+    tls_key_file: str = ""  # empty: the key is in tls_certificate_file
+    tls_key_password: Annotated[str, msgspec.Meta(max_length=1024)] = ""
     enquire_link_seconds: Seconds = 30.0
     connect_timeout_seconds: Seconds = 10.0
     reconnect_first_seconds: Seconds = 0.5

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import socket
+import ssl
 import struct
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -113,6 +114,7 @@ class ScriptedSmsc:
 
     def __init__(self) -> None:
         self.port = 0
+        self.tls: ssl.SSLContext | None = None
         self.script: deque[Answer] = deque()
         self.otherwise: Answer = accept()
         self.bind_script: deque[BindAnswer] = deque()
@@ -132,7 +134,12 @@ class ScriptedSmsc:
         """Listen; the second time on the port of the first."""
         settings = SessionSettings(window=10_000, response_timeout_seconds=5.0, enquire_link_interval_seconds=None)
         self._server = await serve(
-            "127.0.0.1", self.port, settings=settings, on_events=self._take, on_connection=self._connected
+            "127.0.0.1",
+            self.port,
+            settings=settings,
+            on_events=self._take,
+            on_connection=self._connected,
+            ssl=self.tls,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -232,9 +239,10 @@ def receipt(
 
 
 @asynccontextmanager
-async def scripted(*answers: Answer) -> AsyncIterator[ScriptedSmsc]:
-    """A running SMSC with this script."""
+async def scripted(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedSmsc]:
+    """A running SMSC with this script; with `tls` it speaks nothing else."""
     smsc = ScriptedSmsc()
+    smsc.tls = tls
     smsc.script.extend(answers)
     await smsc.start()
     try:
