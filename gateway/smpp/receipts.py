@@ -60,6 +60,11 @@ _DATE: Final = re.compile(r"\d[\d/:.+-]*(?: [\d/:.+-]+)*")
 # Text after this many characters is not looked at: a receipt's fields stand in front.
 _LONGEST_TEXT: Final = 1024
 
+# An id is no longer than a submit_sm_resp can give, nor is any other word worth keeping: what a peer writes is kept for
+# days, a hundred thousand times over.
+_LONGEST_WORD: Final = 64
+_LARGEST_REFERENCE: Final = 0xFFFF  # two octets: section 5.3.2.17
+
 _SHORT_DATE: Final = "%y%m%d%H%M"
 _DATE_FORMATS: Final = {
     10: (_SHORT_DATE,),
@@ -67,13 +72,14 @@ _DATE_FORMATS: Final = {
     14: ("%Y%m%d%H%M%S",),
 }
 _ABSOLUTE_TIME_LENGTH: Final = 16
-_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]+")
+_HEXADECIMAL: Final = re.compile(rf"[0-9A-Fa-f]{{1,{_LONGEST_WORD}}}")
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What became of a message.
 
-    message_id: the id that the submit's response gave, in the peer's spelling; "" if the receipt names none.
+    message_id: the id that the submit's response gave, in the peer's spelling; "" if the receipt names none. Like every
+        word of the peer here, at most 64 characters of it.
     state: of what `status_text` names, DELIVERED and the like; a code of the vendor's own is UNDELIVERABLE.
     error: the vendor's code for the cause; "" if it names none. A vendor's own status stands here too.
     intermediate: a notification on the way, not the end.
@@ -129,6 +135,9 @@ def parse_receipt(message: DeliverSm | DataSm) -> Receipt | None:
         state = _read_state(values.get(_MESSAGE_STATE, b""), otherwise=state)
         error = _read_network_error(values.get(_NETWORK_ERROR_CODE, b""), otherwise=error)
         reference = _read_reference(values.get(_USER_MESSAGE_REFERENCE, b""))
+    if len(message_id) + len(error) + len(status_text) + len(submitted) + len(done) > _LONGEST_WORD:
+        message_id, error, status_text = (word[:_LONGEST_WORD] for word in (message_id, error, status_text))
+        submitted, done = submitted[:_LONGEST_WORD], done[:_LONGEST_WORD]
     return Receipt(message_id, state, error, intermediate, submitted, done, status_text, reference)
 
 
@@ -165,15 +174,16 @@ def parse_date(text: str) -> datetime | None:
 
 
 def hex_of_decimal(message_id: str) -> str | None:
-    """A decimal message id as hexadecimal, lower case, without leading zeros; None if it is not decimal.
+    """A decimal message id as hexadecimal, lower case, without leading zeros; None if it is not decimal, or too long.
 
     For peers that write the id of a message one way in the response and the other in the receipt.
     """
-    return f"{int(message_id):x}" if message_id.isascii() and message_id.isdecimal() else None
+    is_decimal = len(message_id) <= _LONGEST_WORD and message_id.isascii() and message_id.isdecimal()
+    return f"{int(message_id):x}" if is_decimal else None
 
 
 def decimal_of_hex(message_id: str) -> str | None:
-    """A hexadecimal message id as decimal, without leading zeros; None if it is not hexadecimal."""
+    """A hexadecimal message id as decimal, without leading zeros; None if it is not hexadecimal, or too long."""
     return str(int(message_id, 16)) if _HEXADECIMAL.fullmatch(message_id) else None
 
 
@@ -238,4 +248,6 @@ def _read_network_error(value: bytes, *, otherwise: str) -> str:
 
 
 def _read_reference(value: bytes) -> int | None:
-    return int.from_bytes(value, "big") if value else None
+    """The number in user_message_reference, however wide it is written; None where it cannot be one of ours."""
+    reference = int.from_bytes(value.lstrip(b"\0")[:3], "big")
+    return reference if value and reference <= _LARGEST_REFERENCE else None

@@ -14,6 +14,7 @@ from .statuses import CommandStatus
 
 _TAG_AND_LENGTH: Final = struct.Struct(">HH")
 _TAG_AND_LENGTH_BYTES: Final = 4
+_WIDEST_INTEGER: Final = 8
 
 
 class Tlv(msgspec.Struct, frozen=True, gc=False):
@@ -213,13 +214,14 @@ def _sized(tag: TlvTag, value: bytes, smallest: int, largest: int) -> Tlv:
 def find_tlv(tlvs: tuple[Tlv, ...], tag: TlvTag) -> int | str | bytes | None:
     """The value of the first parameter `tag` by the tag's type (int, str or bytes), or None if there is none.
 
-    Lenient in what it takes: an integer may have any width, a string may lack its NUL.
+    Lenient in what it takes: an integer may be up to eight octets wide, a string may lack its NUL. What is wider is no
+    integer, and as good as not there.
     """
     for tlv in tlvs:
         if tlv.tag == tag:
             match VALUE_TYPES[tag]:
                 case IntegerValue():
-                    return int.from_bytes(tlv.value, "big")
+                    return int.from_bytes(tlv.value, "big") if len(tlv.value) <= _WIDEST_INTEGER else None
                 case TextValue():
                     return tlv.value.partition(b"\0")[0].decode("latin-1")
                 case OctetsValue():

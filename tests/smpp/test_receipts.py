@@ -165,5 +165,45 @@ def test_ids_go_between_hexadecimal_and_decimal():
         assert hex_of_decimal(other) is None
 
 
+def test_ids_that_are_too_long_for_an_id_are_not_counted_with():
+    assert decimal_of_hex("f" * 64) == str(16**64 - 1)
+    assert hex_of_decimal("9" * 64) is not None
+    assert decimal_of_hex("f" * 65) is None
+    assert hex_of_decimal("9" * 60_000) is None
+
+
+LONG_WORDS = b"id:" + b"1" * 300 + b" submit date:" + b"2" * 99 + b" stat:" + b"z" * 99 + b" err:" + b"3" * 300
+
+
+def test_no_word_of_a_receipt_is_longer_than_an_id_can_be():
+    tlvs = (make_tlv(TlvTag.MESSAGE_PAYLOAD, LONG_WORDS),)
+    receipt = parse_receipt(DeliverSm(esm_class=4, tlvs=tlvs))
+    assert receipt is not None
+    words = (receipt.message_id, receipt.submitted, receipt.status_text, receipt.error)
+    assert words == ("1" * 64, "2" * 64, "z" * 64, "3" * 64)
+
+    receipt = parse_receipt(DeliverSm(esm_class=4, tlvs=(Tlv(TlvTag.RECEIPTED_MESSAGE_ID, b"9" * 60_000),)))
+    assert receipt is not None
+    assert receipt.message_id == "9" * 64
+
+
+@pytest.mark.parametrize(
+    ("value", "reference"),
+    [
+        (b"\x02\x03", 515),
+        (b"\x07", 7),
+        (b"\0\0\x02\x03", 515),
+        (b"\0\0", 0),
+        (b"", None),
+        (b"\x01\0\0", None),
+        (b"\xff" * 60_000, None),
+    ],
+)
+def test_a_reference_is_one_that_two_octets_can_hold(value: bytes, reference: int | None):
+    receipt = parse_receipt(DeliverSm(esm_class=4, tlvs=(Tlv(TlvTag.USER_MESSAGE_REFERENCE, value),)))
+    assert receipt is not None
+    assert receipt.user_message_reference == reference
+
+
 def test_final_states_are_those_that_a_message_does_not_leave():
     assert [state.name for state in MessageState if not state.is_final] == ["SCHEDULED", "ENROUTE", "ACCEPTED"]

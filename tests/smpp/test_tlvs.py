@@ -82,6 +82,11 @@ def test_values_that_others_write_loosely_are_still_read(tlv: Tlv, tag: TlvTag, 
     assert find_tlv((tlv,), tag) == value
 
 
+def test_an_integer_that_is_too_wide_is_not_there():
+    assert find_tlv((Tlv(0x0204, b"\0" * 7 + b"\7"),), TlvTag.USER_MESSAGE_REFERENCE) == 7
+    assert find_tlv((Tlv(0x0204, b"\xff" * 9),), TlvTag.USER_MESSAGE_REFERENCE) is None
+
+
 def test_damaged_parameters_refuse_a_request_and_are_left_out_of_a_response():
     damaged = b"\x04\x27\x00\x01\x02" + b"\x04\x23\x00\x09\x03"
     data = encode(Pdu(0, 1, DeliverSm())) + damaged
