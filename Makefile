@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Messages a second that `make load` asks for, on a machine that does nothing else.
 LOAD_RATE ?= 10000
+# How long `make fuzz` looks. FUZZ_SEED, if it is set, is where it begins.
+FUZZ_SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -13,6 +15,7 @@ help:
 	@echo "make demo-once  the same, exit 0 only if every message ended as the sample says"
 	@echo "make test       run the tests          make check   format, lint, types, import contracts"
 	@echo "make faults     kill -9 and failing disks, longer than in the tests"
+	@echo "make fuzz       damaged valid input for the protocol and the text, FUZZ_SECONDS long; prints its seed"
 	@echo "make interop    suites that need Debian packages (tshark)"
 	@echo "make compare    the same messages through Kannel and through the gateway, with the ratio"
 	@echo "make words      how many disguised words are found, how many innocent messages are stopped"
@@ -49,6 +52,10 @@ interop: $(STAMP)
 
 faults: $(STAMP)
 	$(BIN)/python -m pytest -m "load or not load" tests/faults
+
+.PHONY: fuzz
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 bench: $(STAMP)
 	$(BIN)/python -m pytest -m bench tests/bench --benchmark-group-by=group --benchmark-columns=median,iqr,ops
