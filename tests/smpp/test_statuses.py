@@ -12,24 +12,40 @@ def test_every_status_is_described():
         assert describe(status).startswith(f"{status.name} (0x{status:02X}): ")
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        (0x00, StatusClass.OK),
-        (0x08, StatusClass.RETRY),
-        (0x64, StatusClass.RETRY),
-        (0x14, StatusClass.THROTTLE),
-        (0x58, StatusClass.THROTTLE),
-        (0x0B, StatusClass.PERMANENT),
-        (0x45, StatusClass.PERMANENT),
-        (0x65, StatusClass.PERMANENT),
-        (0x04, StatusClass.CLOSE),
-        (0x0E, StatusClass.CLOSE),
-        (0x101, StatusClass.PERMANENT),
-    ],
-)
-def test_a_status_is_classed_by_what_to_do_about_it(status: int, expected: StatusClass):
+CLASSES = {
+    StatusClass.OK: {CommandStatus.ESME_ROK},
+    StatusClass.RETRY: {
+        CommandStatus.ESME_RSYSERR,
+        CommandStatus.ESME_RX_T_APPN,
+        CommandStatus.ESME_RQUERYFAIL,
+        CommandStatus.ESME_RSERTYPUNAVAIL,
+    },
+    StatusClass.THROTTLE: {CommandStatus.ESME_RMSGQFUL, CommandStatus.ESME_RTHROTTLED},
+    StatusClass.CLOSE: {
+        CommandStatus.ESME_RINVBNDSTS,
+        CommandStatus.ESME_RALYBND,
+        CommandStatus.ESME_RBINDFAIL,
+        CommandStatus.ESME_RINVPASWD,
+        CommandStatus.ESME_RINVSYSID,
+        CommandStatus.ESME_RINVSYSTYP,
+    },
+}
+
+
+@pytest.mark.parametrize("status", CommandStatus, ids=lambda status: status.name)
+def test_a_status_is_classed_by_what_to_do_about_it(status: CommandStatus):
+    expected = next((kind for kind, statuses in CLASSES.items() if status in statuses), StatusClass.PERMANENT)
     assert classify(status) is expected
+
+
+def test_the_names_that_5_0_gives_to_older_statuses_are_known():
+    assert [
+        CommandStatus.ESME_RINVTLVSTREAM,
+        CommandStatus.ESME_RTLVNOTALLWD,
+        CommandStatus.ESME_RINVTLVLEN,
+        CommandStatus.ESME_RMISSINGTLV,
+        CommandStatus.ESME_RINVTLVVAL,
+    ] == [0xC0, 0xC1, 0xC2, 0xC3, 0xC4]
 
 
 def test_a_status_that_nobody_named_is_permanent_and_still_described():
