@@ -60,6 +60,10 @@ fuzz: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m pytest -m bench tests/bench --benchmark-group-by=group --benchmark-columns=median,iqr,ops
 
+.PHONY: bench-smpp
+bench-smpp: $(STAMP)
+	@$(BIN)/python -m tests.bench.table
+
 load: $(STAMP)
 	$(BIN)/python -m loadtest burst --rate-at-least $(LOAD_RATE)
 

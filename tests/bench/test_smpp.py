@@ -83,6 +83,11 @@ RECEIPT_WITH_PARAMETERS = Pdu(
 )
 
 
+@pytest.mark.benchmark(group="calibration: what this machine needs now for something that never changes")
+def test_add_up_a_hundred_numbers(benchmark: BenchmarkFixture):
+    assert benchmark(sum, range(100)) == 4950
+
+
 def theirs(pdu: Pdu) -> Any:
     """`pdu` as smpplib has it."""
     command = smpp.make_pdu(pdu.command_id.name.lower(), sequence=1)
