@@ -7,20 +7,22 @@ from typing import Any
 
 import pytest
 
+from gateway.delivery.settings import LongText
 from gateway.smpp import CommandId, CommandStatus, MessageState
 from gateway.text import Coding
-from loadtest.configuration import read_tables
 from loadtest.errors import CannotRun
 from tests.interop.capture import RESPONSE, Dissected, moment, read_capture
 from tests.interop.traffic import (
     ABROAD,
-    CONFIG,
     INBOUND,
+    LONG_TEXT,
     PAIR_CARRIER,
     PASSWORD,
+    PAYLOAD_CARRIER,
     QUERY_BROADCAST_SM,
     Shown,
     Traffic,
+    gateway_tables,
     make_traffic,
 )
 
@@ -33,8 +35,11 @@ VALID_FOR_SECONDS = {
     "marketing": 86_400,
     **{message.to: message.valid_for_seconds for message in ABROAD},
 }
-SOURCES = {carrier["name"]: carrier["source"] for carrier in read_tables(CONFIG)["carrier"]}
+SOURCES = {carrier["name"]: carrier["source"] for carrier in gateway_tables()["carrier"]}
 CODINGS = {message.to: message.coding for message in ABROAD}
+# What the header of a part has behind its length octet, by the width of its reference.
+HEADER_OCTETS = {"udh_8": 5, "udh_16": 6}
+ALONE = 160  # no longer text is one short message
 RECEIPT = 1  # the message type in esm_class: SMPP 3.4, section 5.2.12
 NEVER_ANSWERED = "0014"  # the first submit to such a number: docs/simulator.md
 
@@ -207,14 +212,27 @@ def test_every_part_leaves_as_the_api_shows_it(session: Session) -> None:
             if attempt["carrier_message_id"] is not None:
                 submit = session.submits[SOURCES[attempt["carrier"]], attempt["carrier_message_id"]]
                 _check_submit(submit, message, part["n"])
+                _check_form(submit, LONG_TEXT[attempt["carrier"]], len(message.parts), part["n"])
+
+
+def test_every_form_of_a_long_text_is_in_the_session(session: Session) -> None:
+    forms = {
+        LONG_TEXT[attempt["carrier"]]
+        for message in session.traffic.messages
+        for part in message.parts
+        for attempt in part["attempts"]
+        if len(message.parts) > 1 or len(message.text) > ALONE
+    }
+    assert forms == set(LONG_TEXT.values()) == {form.value for form in LongText}
 
 
 def test_the_parts_of_every_message_join_to_its_text(session: Session) -> None:
     for message in session.traffic.messages:
         submits = [submit for part in message.parts for submit in _taken(session, part)]
         if submits:
-            assert "".join(submit.text("smpp.message_text") for submit in submits) == message.text
-            assert len({number for submit in submits for number in submit.all("gsm_sms.udh.mm.msg_id")}) <= 1
+            assert "".join(map(_text, submits)) == message.text
+            for reference in ("gsm_sms.udh.mm.msg_id", "smpp.sar_msg_ref_num"):
+                assert len({number for submit in submits for number in submit.all(reference)}) <= 1
 
 
 def test_refusals_are_those_that_the_api_shows(session: Session) -> None:
@@ -290,19 +308,37 @@ def test_inbound_messages_come_whole(session: Session) -> None:
 
 def _check_submit(submit: Dissected, message: Shown, n: int) -> None:
     """Compare one submit_sm, field by field, with the part of a message that it carries."""
-    total = len(message.parts)
     assert submit.text("smpp.destination_addr") == message.to.removeprefix("+")
     numbers = ("smpp.source_addr_ton", "smpp.source_addr_npi", "smpp.dest_addr_ton", "smpp.dest_addr_npi")
     assert [submit.number(name) for name in numbers] == [0, 0, 1, 1]
     assert submit.number("smpp.data_coding") == CODINGS.get(message.to, Coding.UCS2)
-    modes = ("smpp.esm.submit.msg_mode", "smpp.esm.submit.msg_type", "smpp.esm.submit.features")
-    assert [submit.number(name) for name in modes] == [0, 0, int(total > 1)]  # features: 1 is the UDH indicator
+    modes = ("smpp.esm.submit.msg_mode", "smpp.esm.submit.msg_type")
+    assert [submit.number(name) for name in modes] == [0, 0]
     wanted = ("smpp.regdel.receipt", "smpp.regdel.acks", "smpp.regdel.notif")
     assert [submit.number(name) for name in wanted] == [1, 0, 0]
     valid_for = VALID_FOR_SECONDS.get(message.to) or VALID_FOR_SECONDS[message.category]
     assert valid_for - SLOWEST_SECONDS <= float(submit.text("smpp.validity_period_r")) <= valid_for
-    header = [submit.all(f"gsm_sms.udh.mm.{name}") for name in ("msg_parts", "msg_part")]
-    assert header == ([[str(total)], [str(n)]] if total > 1 else [[], []])
+
+
+def _check_form(submit: Dissected, long_text: str, total: int, n: int) -> None:
+    """Part n of `total` is marked as `long_text` says, and in no other way."""
+    header = long_text in HEADER_OCTETS and total > 1
+    assert submit.number("smpp.esm.submit.features") == int(header)  # 1 is the UDH indicator
+    names = ("dis_field_udh.user_data_header_length", "udh.mm.msg_parts", "udh.mm.msg_part")
+    shown = [[int(value) for value in submit.all(f"gsm_sms.{name}")] for name in names]
+    assert shown == ([[HEADER_OCTETS[long_text]], [total], [n]] if header else [[], [], []])
+    sar = [[int(value) for value in submit.all(f"smpp.sar_{name}")] for name in ("total_segments", "segment_seqnum")]
+    assert sar == ([[total], [n]] if long_text == "sar" and total > 1 else [[], []])
+    if submit.all("smpp.message_payload"):
+        assert (long_text, total, submit.number("smpp.sm_length")) == ("message_payload", 1, 0)
+
+
+def _text(submit: Dissected) -> str:
+    """The text of one part. tshark reads data_coding 0 as GSM 7-bit; at one carrier it is Latin-1."""
+    if submit.text("smpp.source_addr") == SOURCES[PAYLOAD_CARRIER] and submit.number("smpp.data_coding") == 0:
+        [octets] = submit.all("smpp.message") or submit.all("smpp.message_payload")
+        return bytes.fromhex(octets.replace(":", "")).decode("latin-1")
+    return submit.text("smpp.message_text")
 
 
 def _taken(session: Session, part: dict[str, Any]) -> list[Dissected]:

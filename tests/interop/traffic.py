@@ -54,7 +54,18 @@ ASKING_CARRIER: Final = "cmcc-a"  # which sends enquire_link; the others are sen
 ASK_SECONDS: Final = 0.4
 ASKED_SECONDS: Final = 0.7
 PAIR_CARRIER: Final = "cbn-a"  # which has a transmitter and a receiver, and an account of its own
-BINDS: Final = 5
+# Two that the demo has not, for texts abroad: the one cuts long texts itself and speaks Latin-1, the other UCS-2 only.
+PAYLOAD_CARRIER: Final = "payload-a"
+UCS2_CARRIER: Final = "ucs2-a"
+LONG_TEXT: Final = {
+    "cmcc-a": "udh_8",
+    "cucc-a": "udh_16",
+    "ctcc-a": "sar",
+    PAIR_CARRIER: "udh_8",
+    PAYLOAD_CARRIER: "message_payload",
+    UCS2_CARRIER: "sar",
+}
+BINDS: Final = 7
 PASSWORD: Final = "secret"
 
 
@@ -74,6 +85,11 @@ ABROAD: Final = (
     Abroad("+447700900123", "Dear residents, on Thursday the water is off for work on the pump. " * 3, Coding.GSM7, 2),
     Abroad("+447700900456", "Each of these takes two places, and none may be cut: " + "€" * 120, Coding.GSM7, 2),
     Abroad("+447700900789", "🎉您的包裹已到前台，请于七日内领取📦" * 9, Coding.UCS2, 3),
+    Abroad("+33639980123", "L'ascenseur est réparé. À bientôt, ça va ÿ @ ü!", Coding.GSM7, 1),
+    Abroad("+33639980456", "Coupure d'eau jeudi de 9 h à 12 h, prévoyez une réserve. " * 5, Coding.GSM7, 1),
+    Abroad("+33639980789", "本周四停水，请提前储水🙂。" * 12, Coding.UCS2, 1),
+    Abroad("+61491570156", "The pool opens on Monday.", Coding.UCS2, 1),
+    Abroad("+61491570157", "The pool opens on Monday, from nine to five. " * 4, Coding.UCS2, 3),
 )
 INBOUND: Final = (
     ("8613800001234", "退订"),
@@ -143,6 +159,7 @@ def gateway_tables() -> Tables:
 
     def changed(carrier: Tables) -> Tables:
         [bind] = carrier["bind"]
+        carrier = {**carrier, "long_text": LONG_TEXT[carrier["name"]]}
         if carrier["name"] == ASKING_CARRIER:
             return {**carrier, "bind": [{**bind, "enquire_link_seconds": ASK_SECONDS}]}
         if carrier["name"] != PAIR_CARRIER:
@@ -150,11 +167,34 @@ def gateway_tables() -> Tables:
         pair = [{**bind, "system_id": "pair", "name": mode, "mode": mode} for mode in ("transmitter", "receiver")]
         return {**carrier, "networks": [*carrier["networks"], "other"], "bind": pair}
 
+    def another(name: str, source: str, alphabet: str) -> Tables:
+        carrier = change_carriers(read_tables(CONFIG), lambda each: each)["carrier"][0]
+        [bind] = carrier["bind"]
+        return {
+            **carrier,
+            "name": name,
+            "networks": ["other"],
+            "source": source,
+            "alphabet": alphabet,
+            "long_text": LONG_TEXT[name],
+            "bind": [{**bind, "name": f"{name}-1"}],
+        }
+
     tables = change_carriers(read_tables(CONFIG), changed)
     return {
         **tables,
+        "carrier": [
+            *tables["carrier"],
+            another(PAYLOAD_CARRIER, "10690005", "latin1"),
+            another(UCS2_CARRIER, "10690006", "ucs2"),
+        ],
         "account": [{**account, "scopes": ["send", "read"]} for account in tables["account"]],  # operators see no codes
-        "route": [*tables["route"], {"networks": ["other"], "carriers": [PAIR_CARRIER]}],
+        "route": [
+            {"prefixes": ["+33"], "carriers": [PAYLOAD_CARRIER]},
+            {"prefixes": ["+61"], "carriers": [UCS2_CARRIER]},
+            *tables["route"],
+            {"networks": ["other"], "carriers": [PAIR_CARRIER]},
+        ],
     }
 
 
