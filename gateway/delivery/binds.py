@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import structlog
 
 from gateway.connection import WRITE_HIGH_WATER_BYTES, Connection, open_connection
-from gateway.delivery.settings import BindMode, BindSettings
+from gateway.delivery.settings import BindMode, BindSettings, InterfaceVersion
 from gateway.delivery.tls import TlsFault, client_context
 from gateway.message import Milliseconds
 from gateway.rates import Backoff
@@ -38,6 +38,7 @@ _REQUESTS: Final = {
     BindMode.TRANSMITTER: BindTransmitter,
     BindMode.RECEIVER: BindReceiver,
 }
+_VERSIONS: Final = {InterfaceVersion.V3_4: 0x34, InterfaceVersion.V5_0: 0x50}  # SMPP 5.0, section 4.7.13
 STABLE_SECONDS: Final = 10.0  # a bind that lasted this long starts its backoff afresh when it is lost
 # A submit_sm has more octets than this, with any text: so many of them a slot of the window are less than one window,
 # and that is all that may wait in front of a one-time password on its way into the socket.
@@ -175,7 +176,12 @@ class Bind:
         try:
             request = _REQUESTS[settings.mode]
             connection.send(
-                request(system_id=settings.system_id, password=settings.password, system_type=settings.system_type)
+                request(
+                    system_id=settings.system_id,
+                    password=settings.password,
+                    system_type=settings.system_type,
+                    interface_version=_VERSIONS[settings.interface_version],
+                )
             )
             fault = await self._bound
             if fault:

@@ -55,6 +55,13 @@ class LongText(StrEnum):
     MESSAGE_PAYLOAD = "message_payload"  # whole, in one submit_sm: the carrier cuts it
 
 
+class InterfaceVersion(StrEnum):
+    """Which SMPP a bind says that it speaks. What goes over it is the same; an SMSC may do more for 5.0."""
+
+    V3_4 = "3.4"
+    V5_0 = "5.0"
+
+
 class TlsVersion(StrEnum):
     """The oldest version of TLS that is spoken. Those before 1.2 are broken, and never are."""
 
@@ -80,6 +87,7 @@ class BindSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     password: Annotated[str, msgspec.Meta(max_length=8)]
     system_type: Annotated[str, msgspec.Meta(max_length=12)] = ""
     mode: BindMode = BindMode.TRANSCEIVER
+    interface_version: InterfaceVersion = InterfaceVersion.V3_4
     window: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     tls: bool = False
     tls_ca_file: str = ""  # empty: the system's

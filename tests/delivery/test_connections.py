@@ -1,10 +1,11 @@
 """Binds: opened, kept up, opened again whatever the peer does; and nothing is lost with them."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
-from gateway.delivery.settings import BindMode
+from gateway.delivery.settings import BindMode, InterfaceVersion
 from gateway.message import PartStatus, Status
 from gateway.smpp import (
     BindReceiver,
@@ -74,6 +75,31 @@ async def test_a_bind_says_who_it_is(mode: BindMode, body: type):
             bound = smsc.bodies[smsc.binds[0]]
             assert bound == body(system_id="gateway", password="secret", system_type="sms")
             assert rig.carrier.is_up is (mode is not BindMode.RECEIVER)
+
+
+@pytest.mark.parametrize(("version", "stated"), [(InterfaceVersion.V3_4, 0x34), (InterfaceVersion.V5_0, 0x50)])
+async def test_a_bind_states_its_version(version: InterfaceVersion, stated: int):
+    async with (
+        scripted() as smsc,
+        running(carrier_settings(bind_settings(smsc.port, interface_version=version))) as rig,
+    ):
+        await rig.until(await rig.accept(), Status.SUBMITTED)
+        assert smsc.bodies[smsc.binds[0]].interface_version == stated
+
+
+async def test_several_sessions_of_one_account_share_its_messages():
+    async with scripted() as smsc:
+        binds = [bind_settings(smsc.port, f"cmcc-a-{n}", window=2) for n in range(3)]
+        smsc.otherwise = keep_silent
+        async with running(carrier_settings(*binds, response_timeout_seconds=5.0)) as rig:
+            await eventually(lambda: smsc.bind_count == 3)
+            await rig.hand_in(*(rig.a_message() for _ in range(10)))
+            await eventually(lambda: len(smsc.submits) == 6)
+            assert {bind.system_id for bind in smsc.bodies.values()} == {"gateway"}
+            assert Counter(submit.connection for submit in smsc.submits) == dict.fromkeys(smsc.binds, 2)
+            assert rig.carrier.in_use == 6
+            for submit in list(smsc.submits):
+                smsc.accept(submit)
 
 
 @pytest.mark.parametrize(
