@@ -19,6 +19,7 @@ help:
 	@echo "make interop    suites that need Debian packages (tshark)"
 	@echo "make compare    the same messages through Kannel and through the gateway, with the ratio"
 	@echo "make words      how many disguised words are found, how many innocent messages are stopped"
+	@echo "make bench-smpp the SMPP engine beside smpplib, as a table"
 	@echo "make bench      microbenchmarks        make load    20,000 messages end to end, with the rate"
 
 $(VENV): $(STAMP)
