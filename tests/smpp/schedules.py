@@ -33,9 +33,9 @@ SETTINGS = SessionSettings(window=4, hold_slots=True, max_pdu_bytes=2048, max_la
 HELLO = SubmitSm(source_addr="1069", destination_addr="8613812345678", short_message=b"hello")
 
 
-def bound_session(role: Role) -> Session:
+def bound_session(role: Role, settings: SessionSettings = SETTINGS) -> Session:
     """A session bound as a transceiver without a peer."""
-    session = Session(role, SETTINGS, now=0.0)
+    session = Session(role, settings, now=0.0)
     bind = BindTransceiver(system_id="a", password="b")
     if role is Role.ESME:
         number = session.send(bind, now=0.0)
