@@ -31,6 +31,7 @@ def _encode_encoded(body: EncodedDeliverSm, command_status: int, sequence_number
     return HEADER.pack(HEADER_BYTES + len(octets), _DELIVER_SM, command_status, sequence_number) + octets
 
 
+_ROK: Final = CommandStatus.ESME_ROK
 _DELIVER_SM: Final = int(CommandId.DELIVER_SM)
 _DELIVER_SM_RESP: Final = int(CommandId.DELIVER_SM_RESP)
 _LAYOUTS: Final[dict[type[Body], Layout]] = {
@@ -70,7 +71,8 @@ def decode(data: bytes) -> Pdu:
     length, command_id, command_status, sequence_number = HEADER.unpack_from(data)
     if length != len(data):
         raise DecodeError("command_length", f"says {length}, not {len(data)}", CommandStatus.ESME_RINVCMDLEN)
-    return Pdu(name_status(command_status), sequence_number, decode_body(data, command_id, command_status))
+    body = decode_body(data, command_id, command_status)
+    return Pdu(name_status(command_status) if command_status else _ROK, sequence_number, body)
 
 
 def decode_body(data: bytes, command_id: int, command_status: int) -> Body:

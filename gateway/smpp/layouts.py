@@ -30,6 +30,9 @@ from .wire import (
 # The character of each octet. A dict, so that what is no octet is a KeyError and not another octet.
 _OCTETS: Final = {octet: chr(octet) for octet in range(256)}
 
+# Strings of up to so many octets, times and service types, are nearly always empty: one look spares a search.
+_OFTEN_EMPTY: Final = 17
+
 
 class Layout(NamedTuple):
     """What a body's declaration compiles to.
@@ -138,13 +141,18 @@ def _decoder(fields: dict[str, Field], command_id: int) -> str:
                 lines.append(f"{name} = data[{here()}]")
                 ahead += 1
             case CString(size=size):
-                lines += [
-                    f"start = {here()}",
+                find = [
                     f'end = text.find("\\0", start, start + {size})',
                     "if end < 0:",
                     f'    raise unterminated(len(data), start, KIND_{name}, "{name}")',
                     f"{name} = text[start:end]",
                 ]
+                lines.append(f"start = {here()}")
+                if size <= _OFTEN_EMPTY:
+                    lines += ["if data[start]:", *(f"    {line}" for line in find)]
+                    lines += ["else:", "    end = start", f'    {name} = ""']
+                else:
+                    lines += find
                 at, ahead = "end", 1
             case Counted():
                 lines += [

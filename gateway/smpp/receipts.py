@@ -26,6 +26,11 @@ _NOTIFICATION: Final = int(EsmClass.INTERMEDIATE_NOTIFICATION)
 _UDHI: Final = int(EsmClass.UDHI)
 _UCS2: Final = int(DataCoding.UCS2)
 
+# An id is no longer than a submit_sm_resp can give, nor is any other word worth keeping: what a peer writes is kept for
+# days, a hundred thousand times over.
+_LONGEST_WORD: Final = 64
+_LARGEST_REFERENCE: Final = 0xFFFF  # two octets: section 5.3.2.17
+
 # As the text says them (appendix B). Also read by their first letters: vendors write them in full, or misspell them.
 _STATES: Final[dict[str, MessageState]] = {
     "DELIVRD": MessageState.DELIVERED,
@@ -44,9 +49,12 @@ _STATES_BY_BEGINNING: Final = {name[:_TELLING_LETTERS]: state for name, state in
 _STATES_BY_OCTET: Final = {bytes([state]): state for state in MessageState}
 _STATE_NAMES: Final = {state: name for name, state in _STATES.items()}
 
-# The form of appendix B, whole: the way most receipts are, in one match.
+# The form of appendix B, whole: the way most receipts are, in one match. Quantifiers that give nothing back (`++`) and
+# "not a space" instead of a class take half the time of what is usual.
 _USUAL_TEXT: Final = re.compile(
-    r"id:(\S+) sub:\S* dlvrd:\S* submit date:(\d*) done date:(\d*) stat:(\S+) err:(\S*)(?: [Tt]ext:.*)?", re.DOTALL
+    rf"id:([^ ]{{1,{_LONGEST_WORD}}}+) sub:[^ ]*+ dlvrd:[^ ]*+ submit date:(\d{{0,16}}+) done date:(\d{{0,16}}+) "
+    rf"stat:([^ ]{{1,{_LONGEST_WORD}}}+) err:(\S{{0,{_LONGEST_WORD}}}+)(?: [Tt]ext:.*+)?+",
+    re.DOTALL,
 )
 
 # Any other form: fields by name, in any order and case, with what stands between them.
@@ -59,11 +67,6 @@ _DATE: Final = re.compile(r"\d[\d/:.+-]*(?: [\d/:.+-]+)*")
 
 # Text after this many characters is not looked at: a receipt's fields stand in front.
 _LONGEST_TEXT: Final = 1024
-
-# An id is no longer than a submit_sm_resp can give, nor is any other word worth keeping: what a peer writes is kept for
-# days, a hundred thousand times over.
-_LONGEST_WORD: Final = 64
-_LARGEST_REFERENCE: Final = 0xFFFF  # two octets: section 5.3.2.17
 
 _SHORT_DATE: Final = "%y%m%d%H%M"
 _DATE_FORMATS: Final = {
@@ -130,14 +133,11 @@ def parse_receipt(message: DeliverSm | DataSm) -> Receipt | None:
         state, error = _read_unusual_status(status_text, error)
     reference = None
     if values:
-        receipted_id = values.get(_RECEIPTED_MESSAGE_ID, b"").partition(b"\0")[0]
+        receipted_id = values.get(_RECEIPTED_MESSAGE_ID, b"")[:_LONGEST_WORD].partition(b"\0")[0]
         message_id = receipted_id.decode("latin-1") or message_id
         state = _read_state(values.get(_MESSAGE_STATE, b""), otherwise=state)
         error = _read_network_error(values.get(_NETWORK_ERROR_CODE, b""), otherwise=error)
         reference = _read_reference(values.get(_USER_MESSAGE_REFERENCE, b""))
-    if len(message_id) + len(error) + len(status_text) + len(submitted) + len(done) > _LONGEST_WORD:
-        message_id, error, status_text = (word[:_LONGEST_WORD] for word in (message_id, error, status_text))
-        submitted, done = submitted[:_LONGEST_WORD], done[:_LONGEST_WORD]
     return Receipt(message_id, state, error, intermediate, submitted, done, status_text, reference)
 
 
@@ -189,7 +189,9 @@ def decimal_of_hex(message_id: str) -> str | None:
 
 def _read_text(message: DeliverSm | DataSm, values: dict[int, bytes]) -> str:
     """The text of a receipt: in short_message or message_payload, behind a user data header if there is one."""
-    octets = b"" if isinstance(message, DataSm) else message.short_message
+    octets = message.short_message if type(message) is DeliverSm else b""
+    if octets and octets[-1] and octets[0] and not message.esm_class & _UDHI:  # as nearly all are; 255 octets at most
+        return octets.decode("latin-1")
     if not octets:
         octets = values.get(_MESSAGE_PAYLOAD, b"")
     if message.esm_class & _UDHI and octets:
@@ -216,7 +218,7 @@ def _find_fields(text: str) -> dict[str, str]:
             value = date[0] if date else ""
         else:
             value = value.split(maxsplit=1)[0].strip("\0,;") if value.strip() else ""
-        fields.setdefault(name, value)
+        fields.setdefault(name, value[:_LONGEST_WORD])
     if "stat" not in fields and (bare := _BARE_STATE.search(head)):
         fields["stat"] = bare[0]
     return fields

@@ -6,7 +6,7 @@ the like go to the owner as events; enquire_link and unbind the session answers 
 
 from typing import Final
 
-from .codec import ENCODERS, Pdu, decode_body
+from .codec import DECODERS, ENCODERS, Pdu, decode_body
 from .constants import RESPONSE_BIT, CommandId
 from .errors import (
     ConnectionLost,
@@ -40,9 +40,11 @@ from .window import WITHOUT_SLOT, Request, Window
 from .wire import HEADER
 
 _NEVER: Final = float("inf")
+_read_header: Final = HEADER.unpack_from
 
 # Looking a member up in its enum costs as much as a dict insert; these are looked up for every PDU.
 _CLOSED: Final = State.CLOSED
+_ROK: Final = CommandStatus.ESME_ROK
 _ENQUIRE_LINK: Final = int(CommandId.ENQUIRE_LINK)
 _UNBIND: Final = int(CommandId.UNBIND)
 _GENERIC_NACK: Final = int(CommandId.GENERIC_NACK)
@@ -192,12 +194,12 @@ class Session:
         Never raises. What the peer breaks comes last, as `SessionBroken`, so that the responses that came before it
         in the same bytes are not lost with it.
         """
-        events = self._take_unreported()
+        events = self._take_unreported() if self._unreported else []
         if self.is_over or not data:
             return events
         self._received_at = now
         for pdu in self._splitter.cut(data):
-            _, command_id, command_status, number = HEADER.unpack_from(pdu)
+            _, command_id, command_status, number = _read_header(pdu)
             if command_id & RESPONSE_BIT:
                 self._take_response(pdu, command_id, command_status, number, events)
             else:
@@ -266,7 +268,7 @@ class Session:
                 raise self._misplaced(command_id)
             if self._owed >= self.settings.max_owed_responses and command_id not in _ANSWERED_HERE:
                 raise self._overwhelmed()
-            body = decode_body(pdu, command_id, command_status)
+            body = DECODERS[command_id](pdu)
         except (DecodeError, RemoteProtocolError) as error:
             self._refuse(command_id, number, error, events)
             return
@@ -365,7 +367,7 @@ class Session:
             self._deadline = self._find_deadline()  # the next keep-alive is to be timed
             self._report_own(events, command_id, number, incoming=True)
         else:
-            status = name_status(command_status)
+            status = name_status(command_status) if command_status else _ROK
             events.append(ResponseReceived(number, request.body, body, status, request.context, late))
         steps = self._theirs.refused if command_status else self._theirs.accepted
         target = steps.get(expected, self._state)

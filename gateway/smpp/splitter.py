@@ -37,8 +37,10 @@ class Splitter:
             data = bytes(self._partial)
             self._partial.clear()
 
-        pdus: list[bytes] = []
         at, size = 0, len(data)
+        if HEADER_BYTES <= size <= self._max_pdu_bytes and _read_length(data)[0] == size:
+            return [data]  # one PDU and nothing else, as a quiet peer sends it
+        pdus: list[bytes] = []
         self._wanted = HEADER_BYTES
         while size - at >= HEADER_BYTES:
             (length,) = _read_length(data, at)
