@@ -1,8 +1,13 @@
-"""Rules for the whole suite: where skips are forbidden, a skip fails the run."""
+"""Rules for the whole suite: where skips are forbidden, a skip fails the run; a busy machine does not."""
 
 import os
 
+import hypothesis
 import pytest
+
+# The time of one example by the clock says how busy the machine is. What must be quick has a benchmark.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
