@@ -1,9 +1,8 @@
 """Caps across restarts: what of the table of charges is on disk, and how a start makes it whole again.
 
-Charges are no records of their own: that a message was charged, and when, follows from its record. It was charged when
-it was first `queued`, at that time by the wall clock, and by the gateway's clock `clock_lead` later; and it was given
-back if it was cancelled before any attempt. Going through a day of messages would take too long, so the table is also
-kept in `control.db`:
+Charges are no records of their own: that a message was charged, and when, follows from its record (`charge_time`). It
+was charged when it was first `queued`, and given back if it was cancelled before any attempt. Going through a day of
+messages would take too long, so the table is also kept in `control.db`:
 
     caps/slice/NNNN   an id, and the charges of one slice of the table; in it are those of all messages up to that id
     caps/header       for each slice the id up to which it is complete (it grows also while a slice does not change),
@@ -105,7 +104,7 @@ class CapSnapshots:
         latest = await self._load_header(slices)
         latest = max(latest, await self._load_slices())
         self._written = [stage.charges.version(place) for place in range(slices)]
-        latest = max(latest, await self._settle_late())  # first: a note has the exact time of a charge
+        latest = max(latest, await self._settle_late())
         latest = max(latest, await self._replay())
         await self._write_header(latest)
         return latest
@@ -140,7 +139,7 @@ class CapSnapshots:
         while records := await self._store.appended(after=after, limit=_CHUNK):
             waiting = []
             for record in records:
-                latest = max(latest, _charged_at(record) or 0)
+                latest = max(latest, _charged_at(record))
                 if record.id > through[slice_of(number_of(record.message.to))]:
                     self._settle(record)
                     if record.status in _WAITING:
@@ -161,8 +160,8 @@ class CapSnapshots:
                     continue
                 record = await self._store.read(message_id)
                 if record is not None:
-                    self._settle(record, charge)
-                    latest = max(latest, _charged_at(record) or 0)
+                    self._settle(record)
+                    latest = max(latest, _charged_at(record))
                     self._keep_note(message_id, number_of(record.message.to))
                 elif charge is not None:
                     self._forget(charge.number, message_id)
@@ -177,19 +176,18 @@ class CapSnapshots:
             after = ids[-1]
         return found
 
-    def _settle(self, record: Record, noted: Charge | None = None) -> None:
-        """Make the table say of a message what its record says. `noted`: its charge, when that is known exactly."""
+    def _settle(self, record: Record) -> None:
+        """Make the table say of a message what its record says."""
         stage = self._stage
-        at = _charged_at(record)
+        time = record.charge_time
         number = number_of(record.message.to)
-        if at is None or _was_given_back(record):
+        if time is None or _was_given_back(record):
             self._forget(number, record.id)
             return
+        stage.note_wall(time.wall * 1_000)
         if stage.charges.find(number, record.id) is not None:
             return
-        wall = at - record.message.clock_lead
-        stage.note_wall(wall)
-        charge = noted or stage.charge_of(record.message, at=at, wall=stage.wall)
+        charge = stage.charge_of(record.message, time)
         if charge is not None and stage.counts(charge):
             stage.restore(charge)
 
@@ -315,12 +313,10 @@ class CapSnapshots:
             self._unsaved = written | self._unsaved
 
 
-def _charged_at(record: Record) -> Milliseconds | None:
-    """When a message was charged, by the gateway's clock; None when it was not yet."""
-    for entry in record.state.timeline:
-        if entry.status is Status.QUEUED:
-            return entry.at + record.message.clock_lead
-    return None
+def _charged_at(record: Record) -> Milliseconds:
+    """When a message was charged, by the gateway's clock; 0 when it was not yet."""
+    time = record.charge_time
+    return 0 if time is None else time.at
 
 
 def _was_given_back(record: Record) -> bool:

@@ -11,14 +11,14 @@ import structlog
 
 from gateway.account import Account
 from gateway.log_values import places_of
-from gateway.message import Category, Message, Milliseconds
+from gateway.message import Category, ChargeTime, Message, Milliseconds
 from gateway.numbers import MAINLAND_PREFIX
 from gateway.policy.candidate import candidate_of
 from gateway.policy.consent import OptOuts, Suppressed
 from gateway.policy.hours import Hours, is_exempt
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.verdict import Reason
-from gateway.rulings import Ruling, Stop, Wait
+from gateway.rulings import Charged, Ruling, Stop, Wait
 
 _OPTED_OUT: Final = Stop(Reason.OPTED_OUT)
 _BROKEN_RULE: Final = Stop(Reason.INTERNAL)  # a rule that fails lets nothing through
@@ -47,7 +47,7 @@ class PolicyGate:
         self._accounts = accounts
         self._spread_milliseconds = round(spread_seconds * 1_000)
 
-    def release(self, message: Message, *, charged: bool, now: Milliseconds) -> Ruling:
+    def release(self, message: Message, *, charged: bool, now: Milliseconds) -> Ruling | Charged:
         try:
             return self._release(message, charged, now)
         except Exception as error:  # noqa: BLE001 a rule that fails stops its own message, and no others
@@ -76,7 +76,7 @@ class PolicyGate:
             span = min(span, hours.open_for(opens_at) // 2)
         return opens_at + (_mixed(message.id) * span >> 32 if span > 0 else 0)
 
-    def _release(self, message: Message, charged: bool, now: Milliseconds) -> Ruling:
+    def _release(self, message: Message, charged: bool, now: Milliseconds) -> Ruling | Charged:
         if message.send_at is not None and message.send_at > now:
             return Wait(message.send_at)
         if self._opt_outs.has(message):
@@ -94,7 +94,7 @@ class PolicyGate:
         if refusal is not None:
             return Stop(refusal.reason)
         self._counting.commit(candidate, now=now / 1_000)
-        return None
+        return Charged(ChargeTime(candidate.charged_at or now, candidate.charged_wall or now // 1_000))
 
     def _wait_for(self, hours: Hours, message: Message, now: Milliseconds) -> Wait | None:
         if is_exempt(message.category, urgent=message.urgent, mainland=message.to.startswith(MAINLAND_PREFIX)):

@@ -230,6 +230,7 @@ class Intake:
             expires_at=(send_at or now) + valid_for * 1000,
             carriers=carriers,
             clock_lead=candidate.charged_at - now if candidate.charged_at else 0,
+            wall_lead=candidate.charged_wall - now // 1_000 if candidate.charged_at else 0,
         )
         candidate.id = message.id
         waits = send_at is not None or (candidate.opens_at or 0) > now

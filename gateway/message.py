@@ -90,6 +90,14 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=Tr
     expires_at: Milliseconds
     carriers: tuple[str, ...] = ()  # the candidates at acceptance, best first
     clock_lead: Milliseconds = 0  # how far the gateway's clock was ahead of the wall clock: see gateway.clock
+    wall_lead: int = 0  # how many seconds the latest that the wall clock had been was ahead of it
+
+
+class ChargeTime(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """When a message was charged, by the two times that caps go by, neither of which goes back."""
+
+    at: Milliseconds  # by the gateway's clock
+    wall: int  # the latest that the wall clock had been, in seconds since 1970
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -125,6 +133,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     status: Status
     parts: list[Part]
     timeline: list[Entry]
+    charged: ChargeTime | None = None  # where it was charged after its acceptance: its message tells else
 
 
 class Record(msgspec.Struct, gc=False):
@@ -164,6 +173,14 @@ class Record(msgspec.Struct, gc=False):
             if entry.status is Status.QUEUED:
                 return entry.at
         return None
+
+    @property
+    def charge_time(self) -> ChargeTime | None:
+        """When its caps were charged, by the clocks of caps. None: not yet."""
+        if self.state.charged is not None:
+            return self.state.charged
+        at, message = self.charged_at, self.message
+        return None if at is None else ChargeTime(at + message.clock_lead, at // 1_000 + message.wall_lead)
 
     def first_waiting(self, *, after: int = -1) -> int | None:
         """The first part behind `after`, counted from 0, that waits to be handed over; None when none does."""

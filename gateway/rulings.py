@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.message import Message, Milliseconds
+from gateway.message import ChargeTime, Message, Milliseconds
 
 
 class Wait(msgspec.Struct, frozen=True, gc=False):
@@ -23,13 +23,19 @@ class Stop(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
+class Charged(msgspec.Struct, frozen=True, gc=False):
+    """It may go, and was charged for that just now."""
+
+    time: ChargeTime
+
+
 Ruling = Wait | Stop | None
 
 
 class Gate(Protocol):
     """Asked before a message that waited goes on. `now`: the wall clock."""
 
-    def release(self, message: Message, *, charged: bool, now: Milliseconds) -> Ruling:
+    def release(self, message: Message, *, charged: bool, now: Milliseconds) -> Ruling | Charged:
         """Whether it may be queued now. If so it is charged in this very call, unless it is `charged` already."""
 
     def hand_over(self, message: Message, carrier: str, *, now: Milliseconds) -> Ruling:

@@ -4,6 +4,7 @@ import asyncio
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.account import Account
@@ -11,6 +12,7 @@ from gateway.cap_snapshots import CapSnapshots
 from gateway.message import (
     Attempt,
     Category,
+    ChargeTime,
     Entry,
     IdSource,
     Message,
@@ -75,12 +77,16 @@ class Life:
             signature="阳光物业",
             accepted_at=self.wall,
             expires_at=self.wall + 86_400_000,
-            clock_lead=self.at - self.wall,
         )
         candidate = candidate_of(message, DEMO)
         candidate.waited = False
         if self.stage.decide(candidate, now=self.wall / 1_000) is not None:
             return None
+        leads = {
+            "clock_lead": candidate.charged_at - self.wall,
+            "wall_lead": candidate.charged_wall - self.wall // 1_000,
+        }
+        message = msgspec.structs.replace(message, **leads)
         record = new_record(message, Status.SCHEDULED if waits else Status.QUEUED, lane="c/normal")
         if not waits:
             self.stage.commit(candidate, now=self.wall / 1_000)
@@ -103,6 +109,7 @@ class Life:
         candidate = candidate_of(record.message, DEMO)
         if self.stage.decide(candidate, now=self.wall / 1_000) is None:
             self.stage.commit(candidate, now=self.wall / 1_000)
+            record.state.charged = ChargeTime(candidate.charged_at, candidate.charged_wall)
             self._change(record, Status.QUEUED)
 
     def cancel(self, record: Record) -> None:
@@ -128,11 +135,12 @@ class Life:
     async def write(self) -> None:
         await self.snapshots._write_copies(lambda: next(iter(self.under_way), None))
 
-    def charged(self) -> dict[MessageId, Milliseconds]:
-        """What counts: the time of each charge by its message."""
+    def charged(self) -> dict[MessageId, ChargeTime]:
+        """What counts: the times of each charge by its message."""
         found = {}
         for place in range(SHARDS):
-            found |= {charge.message_id: charge.at for charge in _unpacked(self.stage, place)}
+            charges = _unpacked(self.stage, place)
+            found |= {charge.message_id: ChargeTime(charge.at, charge.wall) for charge in charges}
         assert len(found) == len(self.stage.charges)
         assert sum(map(len, self.stage._all_tallies[0]._times.values())) == len(found)
         return found
@@ -311,6 +319,52 @@ async def test_a_late_note_that_could_not_be_written_is_tried_again_and_holds_th
     assert life.charged().keys() == {record.id}
 
 
+@pytest.mark.parametrize("step_seconds", [-90_000, -1, 0, 1, 80_000])
+async def test_a_charge_whose_note_was_lost_has_its_exact_times_whatever_the_wall_clock_did(step_seconds: int):
+    store = MemoryStore()
+    life = await Life(store, wall=START).start()
+    record = life.accept("+8613800138000", waits=True)
+    assert record is not None
+    await settled()
+    life.accept("+8613900139000")
+    life.wall += step_seconds * 1_000
+    life.at += 5_000
+    life.accept("+8613900139000")
+    life.snapshots._note = lambda _: None  # type: ignore[method-assign]
+    life.release(record)
+    await settled()
+    before = life.charged()
+    assert before[record.id] == ChargeTime(START + 5_000, START // 1_000 + max(0, step_seconds))
+
+    crash(store)
+    life = await Life(store, wall=life.wall).start()
+
+    assert life.charged() == before
+
+
+async def test_a_message_that_was_charged_and_waits_again_is_not_forgotten_with_its_note(make_store):
+    life = await Life(make_store(), wall=START).start()
+    record = life.accept("+8613800138000", waits=True)
+    others = [life.accept("+8613900139000", waits=True) for _ in range(3)]
+    assert record is not None
+    while life.under_way:
+        await asyncio.sleep(0.001)
+    await life.snapshots.finish(last_id=life.ids.last)
+    life.snapshots._note = lambda _: None  # type: ignore[method-assign]
+    life.release(record)
+    life._change(record, Status.SCHEDULED)  # its hours have ended
+    before = life.charged()
+    await life.store.close()
+
+    life = await Life(make_store(), wall=START).start()
+
+    assert life.charged() == before
+    assert before.keys() == {record.id}
+    untouched = {other.id for other in others if other is not None}
+    assert set(await life.store.waiting(after=MessageId(0), limit=10)) == untouched
+    await life.store.close()
+
+
 async def test_notes_of_late_changes_are_dropped_when_every_slice_was_written_since():
     store = MemoryStore()
     life = await Life(store, wall=START).start()
@@ -355,7 +409,7 @@ async def test_the_gateways_clock_goes_on_from_the_latest_charge_though_the_wall
     crash(store)
     life = await Life(store, wall=START - 3_600_000, limit=1).start()
     assert life.at == START
-    assert life.charged() == {life.ids.last: START}
+    assert life.charged() == {life.ids.last: ChargeTime(START, START // 1_000 - 3_600)}
     life.at += 86_399_999
     assert life.accept("+8613800138000") is None
     life.at += 1

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.gate import PolicyGate
-from gateway.message import Category, IdSource, Message, MessageId, Milliseconds
+from gateway.message import Category, ChargeTime, IdSource, Message, MessageId, Milliseconds
 from gateway.policy.candidate import Candidate
 from gateway.policy.consent import OptOuts, Scope, Suppressed
 from gateway.policy.hours import Hours
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.verdict import Reason, Refusal
 from gateway.policy.windows import Holidays, Windows, parse_window
-from gateway.rulings import Stop, Wait
+from gateway.rulings import Charged, Ruling, Stop, Wait
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NUMBER = "+8613800138000"
@@ -80,17 +80,17 @@ class Rig:
             spread_seconds=spread_seconds,
         )
 
-    def release(self, message: Message, *, charged: bool = False, now: int = NOON) -> Wait | Stop | None:
+    def release(self, message: Message, *, charged: bool = False, now: int = NOON) -> Ruling | Charged:
         return self.gate.release(message, charged=charged, now=now)
 
-    def hand_over(self, message: Message, *, carrier: str = "cmcc-a", now: int = NOON) -> Wait | Stop | None:
+    def hand_over(self, message: Message, *, carrier: str = "cmcc-a", now: int = NOON) -> Ruling:
         return self.gate.hand_over(message, carrier, now=now)
 
 
 def test_what_is_released_is_charged_in_the_same_call():
     rig = Rig()
 
-    assert rig.release(a_message()) is None
+    assert rig.release(a_message()) == Charged(ChargeTime(NOON, NOON // 1_000))
     assert rig.cap.charged == [(NUMBER, NOON / 1_000)]
 
 

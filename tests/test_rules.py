@@ -15,7 +15,7 @@ from gateway.policy.candidate import candidate_of
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.verdict import Reason
 from gateway.rules import Rules
-from gateway.rulings import Stop, Wait
+from gateway.rulings import Charged, Stop, Wait
 from gateway.store.memory import MemoryStore
 from tests.config_documents import a_document, write
 
@@ -83,7 +83,9 @@ async def test_what_waited_is_held_to_the_counters_that_acceptance_charges(tmp_p
 
     assert gate.release(second, charged=False, now=THURSDAY) == Stop("frequency_cap")
     gate.give_back(first, charged_at=THURSDAY, now=THURSDAY)
-    assert gate.release(second, charged=False, now=THURSDAY) is None
+    released = gate.release(second, charged=False, now=THURSDAY)
+    assert isinstance(released, Charged)
+    assert released.time.wall == THURSDAY // 1_000
     assert gate.release(second, charged=True, now=THURSDAY) is None, "charged once"
 
     refusal = intake.decide(candidate_of(third, Account(name="demo")), now=THURSDAY / 1_000)

@@ -8,7 +8,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.delivery.settings import OnDoubt
-from gateway.message import FINAL, Attempt, Entry, Milliseconds, Part, PartStatus, Record, Status, status_of_parts
+from gateway.message import (
+    FINAL,
+    Attempt,
+    ChargeTime,
+    Entry,
+    Milliseconds,
+    Part,
+    PartStatus,
+    Record,
+    Status,
+    status_of_parts,
+)
 from gateway.smpp import MessageState
 from gateway.store.api import TRANSITIONS
 
@@ -221,8 +232,10 @@ def end(record: Record, status: Status, *, at: Milliseconds, reason: str) -> boo
     return True
 
 
-def release(record: Record, *, at: Milliseconds, reason: str = "") -> None:
-    """A message that waited for its time, or a reviewer, is queued."""
+def release(record: Record, *, at: Milliseconds, reason: str = "", charged: ChargeTime | None = None) -> None:
+    """A message that waited for its time, or a reviewer, is queued. `charged`: when it was charged only now."""
+    if charged is not None:
+        record.state.charged = charged
     _set_status(record, Status.QUEUED, at=at, reason=reason)
 
 

@@ -17,7 +17,7 @@ from gateway.delivery import outcomes
 from gateway.delivery.live import Reading
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.message import MessageId, Milliseconds, Record, Status
-from gateway.rulings import Ruling, Stop, Wait
+from gateway.rulings import Charged, Stop, Wait
 from gateway.store.api import Commit, StoreError
 
 AT_ONCE: Final = 500
@@ -139,10 +139,13 @@ class Waiting:
             outcomes.end(record, Status.EXPIRED, at=now, reason="validity ended")
             return self._end(record)
         charged = record.charged_at is not None
-        ruling: Ruling = self._shared.gate.release(record.message, charged=charged, now=now)
+        ruling = self._shared.gate.release(record.message, charged=charged, now=now)
         match ruling:
             case None:
                 outcomes.release(record, at=now, reason=reason)
+                return self._queue(record)
+            case Charged():
+                outcomes.release(record, at=now, reason=reason, charged=ruling.time)
                 return self._queue(record)
             case Wait():
                 return self.put_off(record, ruling, at=now)

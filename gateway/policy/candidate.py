@@ -40,7 +40,10 @@ class Candidate(msgspec.Struct):
     tags: tuple[str, ...] = ()  # what was noticed, and is no reason to stop it
     id: MessageId = MessageId(0)  # of its message, from the moment that there is one
     waited: bool = False  # it was accepted before, and is charged only now
-    charged_at: Milliseconds = 0  # by the gateway's clock, once the counting stages have looked at it
+    # Once the counting stages have looked at it: when, by the gateway's clock, and the latest that the wall clock has
+    # been, in seconds.
+    charged_at: Milliseconds = 0
+    charged_wall: int = 0
 
     @property
     def to(self) -> str:

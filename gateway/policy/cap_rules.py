@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.message import Milliseconds
 from gateway.policy.cap_settings import Cap, CapKey, CapKind
-from gateway.policy.charges import CATEGORY_CODES, Fields
+from gateway.policy.charges import CATEGORY_CODES, CHARGE_BYTES, Fields
 
 _STEP: Final = 64  # keys looked at in one step of a sweep
 
@@ -60,11 +60,17 @@ class Rule:
         places = {CapKey.SIGNATURE: 4, CapKey.ACCOUNT: 5, CapKey.CONTENT: 6}
         self._same = tuple(places[key] for key in cap.key if key is not CapKey.NUMBER)
         self.by_number = CapKey.NUMBER in cap.key
+        self.by_content = CapKey.CONTENT in cap.key
+        self.full_octets = cap.limit * CHARGE_BYTES  # of fewer, packed, it cannot be full
 
     def concerns(self, category: int) -> bool:
         return self._category is None or self._category == category
 
-    def shared(self, charge: Fields) -> tuple[int, ...]:
+    def time(self, charge: Fields) -> int:
+        """When a charge was made, by the clock of this rule."""
+        return charge[2] if self.windows is None else charge[3]
+
+    def shared(self, charge: Fields) -> tuple[int | bytes, ...]:
         """What others must have in common with this one to count, besides the number."""
         return tuple(charge[place] for place in self._same)
 
@@ -76,18 +82,19 @@ class Rule:
         category, same = self._category, self._same
         windows = self.windows
         if windows is None:
-            place, since = 2, new[2] - self.window + 1
+            since = new[2] - self.window + 1
         else:
             windows.enter(new[3])
-            place, since = 3, windows.start
+            since = windows.start
         times = []
         for charge in charges:
-            if charge[place] >= since and (category is None or charge[0] >> 56 == category):
+            time = charge[2] if windows is None else charge[3]
+            if time >= since and (category is None or charge[0] >> 56 == category):
                 for field in same:
                     if charge[field] != new[field]:
                         break
                 else:
-                    times.append(charge[place])
+                    times.append(time)
         if len(times) < self.limit:
             return None
         times.sort()
@@ -106,9 +113,8 @@ class Tally:
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        self._place = 2 if rule.windows is None else 3
-        self._times: dict[tuple[int, ...], list[int]] = {}
-        self._to_sweep: list[tuple[int, ...]] = []
+        self._times: dict[tuple[int | bytes, ...], list[int]] = {}
+        self._to_sweep: list[tuple[int | bytes, ...]] = []
 
     def __len__(self) -> int:
         return len(self._times)
@@ -125,15 +131,16 @@ class Tally:
 
     def add(self, charge: Fields) -> None:
         times = self._times.setdefault(self.rule.shared(charge), [])
-        insort(times, charge[self._place])
+        insort(times, self.rule.time(charge))
         if len(times) > 2 * self.rule.limit:  # those in front are past every window, or the rule was made stricter
             del times[: bisect_right(times, times[-1] - self.rule.keep)]
 
     def remove(self, charge: Fields) -> None:
         key = self.rule.shared(charge)
         times = self._times.get(key, [])
-        place = bisect_left(times, charge[self._place])
-        if place < len(times) and times[place] == charge[self._place]:
+        time = self.rule.time(charge)
+        place = bisect_left(times, time)
+        if place < len(times) and times[place] == time:
             del times[place]
         if not times:
             self._times.pop(key, None)

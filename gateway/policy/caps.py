@@ -12,20 +12,22 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from gateway.message import Category, Message, MessageId, Milliseconds
+from gateway.message import Category, ChargeTime, Message, MessageId, Milliseconds
 from gateway.policy.candidate import Candidate
 from gateway.policy.cap_rules import Rule, Tally, moment
 from gateway.policy.cap_settings import Cap
-from gateway.policy.charges import CATEGORY_CODES, Charge, Charges, Fields, subject_of
+from gateway.policy.charges import CATEGORY_CODES, CHARGE_BYTES, Charge, Charges, Fields, subject_of
 from gateway.policy.verdict import Reason, Refusal
 
 SECRET_BYTES: Final = 32
 MAX_CHARGES_PER_NUMBER: Final = 2_000  # looking through more would hold up everybody else
+_MAX_OCTETS_PER_NUMBER: Final = MAX_CHARGES_PER_NUMBER * CHARGE_BYTES
+_NOTHING: Final = (None, 0, None)
 TABLE_RULE: Final = "charges"  # what a refusal names when there is no room to count
 _FULL_PAUSE_MILLISECONDS: Final = 60_000
 _NAMES_REMEMBERED: Final = 4_096
 
-# What a change to the charge of a message that is on disk already means for snapshots: see `gateway.counters`.
+# What a change to the charge of a message that is on disk already means for snapshots: see `gateway.cap_snapshots`.
 OnLateChange = Callable[[Charge], None]
 
 
@@ -35,8 +37,8 @@ class Tags:
     def __init__(self, secret: bytes) -> None:
         assert len(secret) == SECRET_BYTES
         self.salt = int.from_bytes(secret[:6], "little")
-        self._key = secret
-        self._last = ("", 0)
+        self._hash = hashlib.blake2b(digest_size=8, key=secret)
+        self._last = ("", b"")
         self._names: dict[str, int] = {}
 
     def name(self, name: str) -> int:
@@ -45,18 +47,37 @@ class Tags:
         if tag is None:
             if len(self._names) >= _NAMES_REMEMBERED:
                 self._names.clear()
-            tag = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4, key=self._key).digest(), "little")
-            self._names[name] = tag
+            tag = self._names[name] = int.from_bytes(self._digest(name)[:4], "little")
         return tag
 
-    def content(self, text: str) -> int:
+    def content(self, text: str) -> bytes:
         """64 bits. One text to many numbers is hashed once."""
         last, tag = self._last
         if text != last:
-            octets = text.encode("utf-8", "surrogatepass")
-            tag = int.from_bytes(hashlib.blake2b(octets, digest_size=8, key=self._key).digest(), "little")
+            tag = self._digest(text)
             self._last = (text, tag)
         return tag
+
+    def _digest(self, text: str) -> bytes:
+        hashing = self._hash.copy()  # a third faster than to take in the key each time
+        hashing.update(text.encode("utf-8", "surrogatepass"))
+        return hashing.digest()
+
+
+class _Plan:
+    """What is asked of the messages of one category."""
+
+    def __init__(self, code: int, rules: Sequence[Rule], tallies: Sequence[Tally]) -> None:
+        self.code = code
+        self.rules = tuple(rule for rule in rules if rule.by_number and rule.concerns(code))
+        self.tallies = tuple(tally for tally in tallies if tally.rule.concerns(code))
+        # Most messages are seen at once to be within every rule: fewer charges are there than any needs to be full, and
+        # none with this content where a rule goes by that.
+        by_count = [rule.full_octets for rule in self.rules if not rule.by_content]
+        self.full_octets = min([*by_count, _MAX_OCTETS_PER_NUMBER])
+        self.by_content = any(rule.by_content for rule in self.rules)
+        # How long a charge counts; of a category without rules nothing is kept.
+        self.keep = max((rule.keep for rule in rules if rule.concerns(code)), default=0)
 
 
 class CapsStage:
@@ -83,66 +104,90 @@ class CapsStage:
         self._max_charges = max_charges
         self._on_late_change = on_late_change
         rules = [Rule(cap) for cap in caps]
-        self._by_number = {
-            code: [rule for rule in rules if rule.by_number and rule.concerns(code)] for code in CATEGORY_CODES.values()
-        }
-        tallies = [Tally(rule) for rule in rules if not rule.by_number]
-        self._tallies = {
-            code: [tally for tally in tallies if tally.rule.concerns(code)] for code in CATEGORY_CODES.values()
-        }
-        self._all_tallies = tallies
-        # How long a charge of a category counts; of a category without rules nothing is kept.
-        self._keep = {
-            code: max((rule.keep for rule in rules if rule.concerns(code)), default=0)
-            for code in CATEGORY_CODES.values()
-        }
+        self._all_tallies = [Tally(rule) for rule in rules if not rule.by_number]
+        self._plans = {code: _Plan(code, rules, self._all_tallies) for code in CATEGORY_CODES.values()}
+        # By identity, as the hash of an enum's member is a call of its own.
+        self._otp, self._notification, self._marketing = (self._plans[CATEGORY_CODES[each]] for each in Category)
         self._wall = 0
-        self._decided: tuple[Candidate | None, Fields | None] = (None, None)
+        self._decided: tuple[Candidate | None, int, Fields | None] = _NOTHING
 
     # The stage.
 
     def decide(self, candidate: Candidate, *, now: float) -> Refusal | None:
         at = candidate.charged_at = self._clock()
-        charge = self._charge(candidate, at, now)
-        self._decided = (candidate, charge)
-        if charge is None:
+        wall = int(now)
+        if wall > self._wall:
+            self._wall = wall
+        else:
+            wall = self._wall
+        candidate.charged_wall = wall
+        category = candidate.draft.category
+        plan = (
+            self._notification
+            if category is Category.NOTIFICATION
+            else self._otp
+            if category is Category.OTP
+            else self._marketing
+        )
+        assert candidate.number is not None
+        number = int(candidate.number.e164)  # its + is a sign
+        if not plan.keep or number in self._white_list:
+            self._decided = (candidate, 0, None)
             return None
-        found = self.charges.of(charge[0] & 0xFF_FFFF_FFFF_FFFF)
-        category = charge[0] >> 56
-        tallies = self._tallies[category]
-        if not found and not tallies:
-            return None if len(self.charges) < self._max_charges else _no_room(now)
-        lead = at - round(now * 1_000)
-        count = len(found)
+        tags = self._tags
+        content = tags.content(candidate.text)
+        charge = (
+            plan.code << 56 | number,
+            0,  # the id comes with the commit
+            at,
+            wall,
+            tags.name(candidate.signature),
+            tags.name(candidate.account.name),
+            content,
+        )
+        charges = self.charges
+        place = charges.place_of(number)
+        self._decided = (candidate, place, charge)
+        shard = charges.at(place)
+        if len(shard) >= plan.full_octets or (plan.by_content and content in shard) or plan.tallies:
+            refusal = self._look(plan, number, charge, shard, now)
+            if refusal is not None:
+                return refusal
+        return None if charges.count < self._max_charges else _no_room(now)
+
+    def _look(self, plan: _Plan, number: int, charge: Fields, shard: bytes, now: float) -> Refusal | None:
+        """Whether any rule is full for a charge. `shard`: the charges of its number, and perhaps of others."""
+        octets = len(shard)
         full: tuple[Milliseconds, str] | None = None
-        for rule in self._by_number[category]:
-            if count >= rule.limit:
-                until = rule.full_until(found, charge, lead=lead)
+        for rule in plan.rules:
+            if octets >= rule.full_octets and (not rule.by_content or charge[6] in shard):
+                until = rule.full_until(self.charges.of(number), charge, lead=charge[2] - round(now * 1_000))
                 if until is not None and (full is None or until > full[0]):
                     full = (until, rule.name)
-        for tally in tallies:
-            until = tally.full_until(charge, lead=lead)
+        for tally in plan.tallies:
+            until = tally.full_until(charge, lead=charge[2] - round(now * 1_000))
             if until is not None and (full is None or until > full[0]):
                 full = (until, tally.rule.name)
         if full is not None:
             return _too_often(*full)
-        if len(self.charges) >= self._max_charges or count >= MAX_CHARGES_PER_NUMBER:
+        if octets >= _MAX_OCTETS_PER_NUMBER and len(self.charges.of(number)) >= MAX_CHARGES_PER_NUMBER:
             return _no_room(now)
         return None
 
     def commit(self, candidate: Candidate, *, now: float) -> None:
-        decided, fields = self._decided
-        if decided is not candidate:
-            fields = self._charge(candidate, candidate.charged_at or self._clock(), now)
-        self._decided = (None, None)
-        if fields is None:
+        decided, place, charge = self._decided
+        assert decided is candidate, "a message is charged that was not the last to be decided"
+        self._decided = _NOTHING
+        if charge is None:
             return
         assert candidate.id, "a message is charged that has no id"
-        subject, _, at, wall, signature, account, content = fields
-        fields = (subject, candidate.id, at, wall, signature, account, content)
-        self.restore(fields)
+        subject, _, at, wall, signature, account, content = charge
+        charge = (subject, candidate.id, at, wall, signature, account, content)
+        self.charges.add_at(place, charge)
+        for tally in self._plans[subject >> 56].tallies:
+            tally.add(charge)
         if candidate.waited:
-            self._on_late_change(Charge._make(fields))
+            self._on_late_change(Charge._make(charge))
 
     def take_back(self, message: Message, *, charged_at: Milliseconds, now: float) -> None:
         charge = self.charges.find(number_of(message.to), message.id)
@@ -152,18 +197,18 @@ class CapsStage:
 
     # For a start, and for sweeps.
 
-    def charge_of(self, message: Message, *, at: Milliseconds, wall: Milliseconds) -> Charge | None:
-        """What a message was charged with at these times; None when no rule counts it."""
+    def charge_of(self, message: Message, time: ChargeTime) -> Charge | None:
+        """What a message was charged with then; None when no rule counts it."""
         category = CATEGORY_CODES[message.category]
         number = number_of(message.to)
-        if not self._keep[category] or number in self._white_list:
+        if not self._plans[category].keep or number in self._white_list:
             return None
         name = self._tags.name
         return Charge(
             subject_of(number, category),
             message.id,
-            at,
-            wall // 1_000,
+            time.at,
+            time.wall,
             name(message.signature),
             name(message.account),
             self._tags.content(message.text),
@@ -172,18 +217,19 @@ class CapsStage:
     def restore(self, charge: Fields) -> None:
         """Count a charge."""
         self.charges.add(charge)
-        for tally in self._tallies[charge[0] >> 56]:
+        for tally in self._plans[charge[0] >> 56].tallies:
             tally.add(charge)
 
     def forget(self, charge: Charge) -> None:
         """Count a charge no more."""
         self.charges.remove(charge)
-        for tally in self._tallies[charge[0] >> 56]:
+        for tally in self._plans[charge[0] >> 56].tallies:
             tally.remove(charge)
 
     def counts(self, charge: Charge) -> bool:
         """Whether any rule still looks at a charge: its category may have none any more, its number be excepted."""
-        return charge.at > self._clock() - self._keep.get(charge.category, 0) and charge.number not in self._white_list
+        plan = self._plans.get(charge.category)
+        return plan is not None and charge.at > self._clock() - plan.keep and charge.number not in self._white_list
 
     @property
     def wall(self) -> Milliseconds:
@@ -201,33 +247,10 @@ class CapsStage:
     def sweep(self, place: int) -> None:
         """Free what no rule looks at any more in one slice, and some of what surge rules hold. A fraction of a ms."""
         now = self._clock()
-        self.charges.sweep(place, {code: now - keep for code, keep in self._keep.items()})
-        moment_of_now = Charge(0, MessageId(0), now, self._wall, 0, 0, 0)
+        self.charges.sweep(place, {code: now - plan.keep for code, plan in self._plans.items()})
+        moment_of_now = Charge(0, MessageId(0), now, self._wall, 0, 0, b"")
         for tally in self._all_tallies:
             tally.sweep(moment_of_now)
-
-    def _charge(self, candidate: Candidate, at: Milliseconds, now: float) -> Fields | None:
-        """What the message would be charged with; None when it is not counted. Its id comes with the commit."""
-        asked = candidate.draft.category
-        # By identity: the hash of an enum's member is a call of its own.
-        category = 1 if asked is Category.OTP else 2 if asked is Category.NOTIFICATION else 3
-        assert candidate.number is not None
-        number = int(candidate.number.e164)  # its + is a sign
-        if not self._keep[category] or number in self._white_list:
-            return None
-        wall = int(now)
-        if wall > self._wall:
-            self._wall = wall
-        tags = self._tags
-        return (
-            category << 56 | number,
-            0,
-            at,
-            self._wall,
-            tags.name(candidate.signature),
-            tags.name(candidate.account.name),
-            tags.content(candidate.text),
-        )
 
 
 def number_of(e164: str) -> int:

@@ -20,7 +20,7 @@ from gateway.message import Category, MessageId, Milliseconds
 SHARDS: Final = 1_048_573  # a prime: numbers at equal distances do not meet in one shard
 SLICE_SHARDS: Final = 1_024
 # number and category, message id, gateway's clock, wall clock, signature, account, content
-_LAYOUT: Final = Struct("<QQQIIIQ")
+_LAYOUT: Final = Struct("<QQQIII8s")
 CHARGE_BYTES: Final = _LAYOUT.size
 _pack: Final = _LAYOUT.pack
 _iter_unpack: Final[Callable[[bytes], Iterator[Any]]] = _LAYOUT.iter_unpack
@@ -30,7 +30,7 @@ CATEGORY_CODES: Final = {Category.OTP: 1, Category.NOTIFICATION: 2, Category.MAR
 
 
 # A charge without its names: what is looked at for every message is spared the making of them.
-Fields = tuple[int, int, int, int, int, int, int]
+Fields = tuple[int, int, int, int, int, int, bytes]
 
 
 class Charge(NamedTuple):
@@ -42,7 +42,7 @@ class Charge(NamedTuple):
     wall: int  # by the wall clock, in seconds since 1970
     signature: int  # keyed hashes: 32 bits,
     account: int  # 32 bits,
-    content: int  # and 64 bits
+    content: bytes  # and 64 bits
 
     @property
     def number(self) -> int:
@@ -77,14 +77,22 @@ class Charges:
         self._slices = -(-shards // SLICE_SHARDS)
         self._changes = [0] * self._slices  # how often each slice was changed
         self._removals = [0] * self._slices  # and how often something was given back
-        self._count = 0
+        self.count = 0  # of charges
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     @property
     def slices(self) -> int:
         return self._slices
+
+    def place_of(self, number: int) -> int:
+        """In which shard the charges of a number are."""
+        return (number ^ self._salt) % self._size
+
+    def at(self, place: int) -> bytes:
+        """Everything in a shard, packed: the charges of a number, and of the few others that share it. A first look."""
+        return self._shards[place]
 
     def of(self, number: int) -> list[Fields]:
         """The charges of a number, in the order in which they were added; old ones among them."""
@@ -94,10 +102,13 @@ class Charges:
         return [charge for charge in _iter_unpack(shard) if charge[0] & _NUMBER_MASK == number]
 
     def add(self, charge: Fields) -> None:
-        place = (charge[0] & _NUMBER_MASK ^ self._salt) % self._size
+        self.add_at((charge[0] & _NUMBER_MASK ^ self._salt) % self._size, charge)
+
+    def add_at(self, place: int, charge: Fields) -> None:
+        """The same, where the shard is known."""
         self._shards[place] += _pack(*charge)
         self._changes[place // SLICE_SHARDS] += 1
-        self._count += 1
+        self.count += 1
 
     def find(self, number: int, message_id: MessageId) -> Charge | None:
         """The charge of one message."""
@@ -115,7 +126,7 @@ class Charges:
         self._shards[place] = shard[:start] + shard[start + CHARGE_BYTES :]
         self._changes[place // SLICE_SHARDS] += 1
         self._removals[place // SLICE_SHARDS] += 1
-        self._count -= 1
+        self.count -= 1
 
     # Slices.
 
@@ -149,5 +160,5 @@ class Charges:
                 freed += gone
         if freed:
             self._changes[place] += 1
-            self._count -= freed
+            self.count -= freed
         return freed

@@ -257,7 +257,10 @@ class Store(Protocol):
         """The next records, open or not, oldest first. For a start."""
 
     async def waiting(self, *, after: MessageId, limit: int) -> list[MessageId]:
-        """The ids of the next `scheduled` and `held` messages, oldest first. For a start."""
+        """The ids of the next messages that have been `scheduled` or `held` ever since their acceptance, oldest first.
+
+        For a start.
+        """
 
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         """Inbound messages, oldest first."""

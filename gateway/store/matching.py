@@ -16,7 +16,7 @@ def copy_of(record: Record) -> Record:
     state = record.state
     lane = record.lane if state.status is Status.QUEUED else ""
     due = record.due_at if state.status is Status.SCHEDULED else 0
-    copied = State(state.status, list(state.parts), list(state.timeline))
+    copied = State(state.status, list(state.parts), list(state.timeline), state.charged)
     return Record(record.message, copied, lane, due, len(copied.timeline))
 
 
@@ -44,7 +44,8 @@ def has_attempt(record: Record, carrier: str, carrier_message_ids: Collection[st
 
 def latest_time(record: Record) -> int:
     """The latest time that a record tells of, in milliseconds since 1970."""
-    timeline = record.state.timeline
+    timeline, charged = record.state.timeline, record.state.charged
     message = record.message
     # By whichever clock was ahead: the gateway's goes on from here after a start.
-    return max(message.accepted_at, timeline[-1].at if timeline else 0) + max(0, message.clock_lead)
+    latest = max(message.accepted_at, timeline[-1].at if timeline else 0) + max(0, message.clock_lead)
+    return latest if charged is None else max(latest, charged.at)

@@ -182,7 +182,8 @@ class MemoryStore:
 
     async def waiting(self, *, after: MessageId, limit: int) -> list[MessageId]:
         waiting = self._open_ones({Status.SCHEDULED, Status.HELD})
-        return [record.id for record in waiting if record.id > after][:limit]
+        ever_since = (record.id for record in waiting if len(record.state.timeline) == 1)
+        return [message_id for message_id in ever_since if message_id > after][:limit]
 
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         newer = sorted((message for message in self._inbound if message.id > after), key=lambda message: message.id)

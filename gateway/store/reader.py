@@ -33,6 +33,7 @@ _CLIENT_REFS: Final = f"""
 _WAITING: Final = f"""
     SELECT id FROM message INDEXED BY open_message
     WHERE lane > 0 AND lane IN ({STATUS_CODES[Status.SCHEDULED]}, {STATUS_CODES[Status.HELD]}) AND id > ?
+        AND (state IS NULL OR json_array_length(state, '$[2]') = 1)
     ORDER BY id LIMIT ?
 """  # noqa: S608 the codes are ours
 

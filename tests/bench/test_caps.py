@@ -34,7 +34,7 @@ def stage_with(numbers: int) -> CapsStage:
     stage = CapsStage(DEFAULT_CAPS, Charges(salt=TAGS.salt), TAGS, clock=lambda: NOW)
     for n in range(numbers):
         subject = subject_of(number(n), 2)
-        stage.restore(Charge(subject, MessageId(n + 1), NOW - 61_000, NOW // 1_000 - 61, 1, 2, n))
+        stage.restore(Charge(subject, MessageId(n + 1), NOW - 61_000, NOW // 1_000 - 61, 1, 2, n.to_bytes(8, "little")))
     return stage
 
 
