@@ -11,8 +11,12 @@ import msgspec
 import pytest
 
 from gateway.account import Account
+from gateway.message import MessageId
 from gateway.numbers import InvalidNumber, Network, NumberPlan, normalise
 from gateway.policy.candidate import Candidate, Draft
+from gateway.policy.cap_settings import DEFAULT_CAPS
+from gateway.policy.caps import SECRET_BYTES, CapsStage, Tags
+from gateway.policy.charges import Charges
 from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
 from gateway.policy.opt_out_text import OptOutTextStage
@@ -22,8 +26,10 @@ from gateway.policy.settings import ContentSettings
 from gateway.policy.signature import SignatureStage
 from gateway.policy.symbols import SymbolStage
 from gateway.text import count_parts
+from loadtest.sample import read_sample, requests_of
 
 CONFIG = Path(__file__).parents[1] / "config"
+BATCH_PATH = CONFIG / "demo" / "messages.jsonl"
 SIGNATURE = "【阳光物业】"
 YEAR = 2026  # of every date in the batch
 MAXIMUM_CHARACTERS = 500
@@ -42,7 +48,7 @@ Entry = dict[str, Any]
 
 
 def read_batch() -> list[Entry]:
-    lines = (CONFIG / "demo" / "messages.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = BATCH_PATH.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
@@ -184,6 +190,7 @@ def test_every_refusal_that_a_sender_meets_is_in_the_batch():
         "otp_keyword_missing",
         "otp_url",
         "forbidden_symbol",
+        "frequency_cap",
     }
     assert all(len(SIGNATURE + text) > MAXIMUM_CHARACTERS for text in refused_texts("too_long"))
     assert all(not text.strip() or "\x00" in text or "退订" in text for text in refused_texts("invalid_text"))
@@ -206,12 +213,31 @@ def test_policy_decides_each_message_as_expected():
     pipeline = Pipeline(
         [NumberStage(plan), SignatureStage(), OptOutTextStage(settings.opt_out_text), ContentStage()],
         [OtpStage(settings.otp_keywords), SymbolStage(settings.refused_symbols, settings.tagged_symbols)],
+        [
+            CapsStage(
+                DEFAULT_CAPS, Charges(salt=0, shards=7), Tags(bytes(SECRET_BYTES)), clock=lambda: 1_800_000_000_000
+            )
+        ],
     )
     account = Account(name="demo", signatures=("阳光物业",))
-    for entry in BATCH:
+    for number, entry in enumerate(BATCH, 1):
         draft = msgspec.convert(entry["message"], Draft)
         candidate = Candidate(draft, account, draft.text)
         refusal = pipeline.decide(candidate, now=0.0)
         assert (refusal and refusal.reason) == entry["expect"].get("code"), draft.client_ref
         if refusal is None:
             assert (candidate.text, candidate.parts) == (sent_text(entry), entry["expect"]["parts"])
+            candidate.id = MessageId(number)
+            pipeline.commit(candidate, now=0.0)
+
+
+def test_what_a_cap_refuses_is_in_one_request_with_what_it_is_too_many_after():
+    """Requests are under way at the same time: between two of them, nobody knows which is decided first."""
+    together = [{entry.ref for entry in request.entries} for request in requests_of(read_sample(BATCH_PATH))]
+    numbers = Counter(entry["message"]["to"] for entry in BATCH)
+    for entry in REFUSED:
+        if entry["expect"]["code"] == "frequency_cap":
+            to = entry["message"]["to"]
+            refs = {other["message"]["client_ref"] for other in BATCH if other["message"]["to"] == to}
+            assert numbers[to] == len(refs) == 2
+            assert any(refs <= request for request in together)
