@@ -1,6 +1,7 @@
 """An account: who may send and ask, and under which names."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -15,6 +16,18 @@ class Scope(StrEnum):
     METRICS = "metrics"
 
 
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000_000)]
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an account may have accepted in a day and a month of the calendar. None: as much as it likes."""
+
+    messages_a_day: Limit | None = None
+    segments_a_day: Limit | None = None  # parts, as carriers bill them
+    messages_a_month: Limit | None = None
+    segments_a_month: Limit | None = None
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One customer of the gateway, as configured. The key itself is kept apart, as a hash."""
 
@@ -24,6 +37,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     allow_high: bool = False  # may ask for priority high for notifications
     senders: tuple[str, ...] | None = None  # source numbers it may ask for; None: any
     word_exemptions: frozenset[str] = frozenset()  # groups of words that do not matter for it
+    categories: frozenset[str] | None = None  # what it may send; None: anything
+    submit_rate: int | None = None  # messages a second; None: as many as it likes
+    quota: Quota | None = None
 
     @property
     def sees_all(self) -> bool:

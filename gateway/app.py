@@ -33,9 +33,10 @@ from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.ported import PortedNumbers
 from gateway.http.server import HttpServer
+from gateway.http.usage import UsageCalls
 from gateway.intake import Decision, Intake
 from gateway.learning import Learning
-from gateway.message import IdSource, Milliseconds, Priority, Record, Status, time_of_id
+from gateway.message import Category, IdSource, Milliseconds, Priority, Record, Status, time_of_id
 from gateway.metrics import Metrics, Sample
 from gateway.numbers import Network
 from gateway.policy.candidate import Draft
@@ -47,6 +48,7 @@ from gateway.policy.otp import OtpStage
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.signature import SignatureStage
 from gateway.policy.symbols import SymbolStage
+from gateway.policy.verdict import Reason, Refusal
 from gateway.ports import Ports
 from gateway.ranking import Ranking
 from gateway.refs import ClientRefs
@@ -58,6 +60,7 @@ from gateway.routing.routes import CarrierReach
 from gateway.rules import Rules
 from gateway.store.api import Store
 from gateway.store.sqlite import SqliteStore
+from gateway.usage import Usage
 from gateway.wordbook import Wordbook
 
 VERSION: Final = "0.1.0"
@@ -100,6 +103,7 @@ class Gateway:
             clock=wall_clock,
             random=random.random,
         )
+        self._usage = Usage(config.usage, self._store, self._rules.quotas)
         self._consent = Consent(config, self._rules, self._store, self._metrics, wall_clock, self._submit)
         self._ports = Ports(self._networks, self._store, wall_clock)
         self._router = Router(
@@ -151,7 +155,9 @@ class Gateway:
             await self._callbacks.start()
             ids = IdSource(node=self._config.node.number, last=recovered.last_id)
             snapshots = CapSnapshots(self._store, last_id=recovered.last_id)
-            caps = await self._rules.load_caps(snapshots, last_time=max(wall_clock(), recovered.last_time))
+            last_time = max(wall_clock(), recovered.last_time)
+            caps = await self._rules.load_caps(snapshots, last_time=last_time)
+            await self._usage.load(last_id=recovered.last_id, wall=last_time // 1_000)
             gate = self._rules.gate([caps])
             self._delivery = delivery = Delivery(
                 self._config.carrier,
@@ -175,8 +181,10 @@ class Gateway:
             log.info("the gateway is ready", listen=f"{host}:{port}", carriers=len(delivery.carriers))
             on_ready(f"{host}:{port}")
             keep_caps = snapshots.run(last_id=lambda: ids.last, oldest_open=intake.oldest_under_way)
-            await self._run_until_stopped(delivery, server, keep_caps)
+            keep_usage = self._usage.run(intake.known_through, wall_clock)
+            await self._run_until_stopped(delivery, server, keep_caps, keep_usage)
             await snapshots.finish(last_id=ids.last)
+            await self._usage.flush(ids.last)
         finally:
             self._ready = False
             await self._callbacks.stop()
@@ -207,6 +215,7 @@ class Gateway:
             rank=self._ranking.rank,
             goes_on_when_refused=self._ranking.goes_on_when_refused,
             lessons=self._learning,
+            usage=self._usage,
         )
 
     async def _load_refs(self) -> ClientRefs:
@@ -241,11 +250,17 @@ class Gateway:
             waiting = [record for record in records if record.status is not Status.QUEUED]
             if waiting:
                 snapshots.note_waiting(waiting)
+            self._usage.accepted(records)
             delivery.accept(records)
 
         def on_tagged(account: str, tags: Sequence[str]) -> None:
             for tag in tags:
                 metrics.messages_tagged.add((account, tag))
+
+        def on_refused(account: str, category: Category, refusal: Refusal) -> None:
+            metrics.messages_refused.add((account, category, refusal.reason))
+            if refusal.reason is Reason.FREQUENCY_CAP:
+                metrics.caps_full.add((refusal.data["rule"],))
 
         return Intake(
             pipeline=Pipeline(
@@ -262,6 +277,7 @@ class Gateway:
                     *self._rules.stages(),
                 ],
                 [caps],
+                [self._rules.quotas],
             ),
             router=self._router,
             store=self._store,
@@ -272,7 +288,7 @@ class Gateway:
             due=gate.due,
             on_accepted=on_accepted,
             on_tagged=on_tagged,
-            on_refused=lambda account, category, reason: metrics.messages_refused.add((account, category, reason)),
+            on_refused=on_refused,
             clock=wall_clock,
         )
 
@@ -289,6 +305,7 @@ class Gateway:
             calls=[
                 *self._consent.calls(),
                 PortedNumbers(self._ports, takes_hashes=bool(self._config.numbers.ported_key)),
+                UsageCalls(self._usage, wall_clock),
             ],
         )
 
@@ -346,9 +363,9 @@ class Gateway:
     # --- run and stop ------------------------------------------------------------------------------------------------
 
     async def _run_until_stopped(
-        self, delivery: Delivery, server: HttpServer, keep_caps: Coroutine[Any, Any, None]
+        self, delivery: Delivery, server: HttpServer, *keeping: Coroutine[Any, Any, None]
     ) -> None:
-        running = asyncio.create_task(self._run_tasks(delivery, keep_caps))
+        running = asyncio.create_task(self._run_tasks(delivery, *keeping))
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -364,11 +381,12 @@ class Gateway:
         if not running.cancelled():
             running.result()  # it ended by itself: only a bug does that, and it shall be seen
 
-    async def _run_tasks(self, delivery: Delivery, keep_caps: Coroutine[Any, Any, None]) -> None:
+    async def _run_tasks(self, delivery: Delivery, *keeping: Coroutine[Any, Any, None]) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(delivery.run(), name="delivery")
             tasks.create_task(self._callbacks.run(), name="callbacks")
-            tasks.create_task(keep_caps, name="cap snapshots")
+            for each in keeping:
+                tasks.create_task(each, name="counters")
             tasks.create_task(self._watch_loop(), name="loop lag")
             tasks.create_task(self._reload_when_asked(), name="reload")
             tasks.create_task(self._consent.run(), name="audit")

@@ -57,10 +57,15 @@ def _check_hours(config: Config) -> None:
         if settings.hours and category is Category.OTP:
             raise wrong(place, settings.hours[0], "must be [] or left out: a code that comes in the morning is no use")
         _check_windows(place, settings.hours)
+    _check_zone("hours.time_zone", config.hours.time_zone)
+    _check_zone("usage.time_zone", config.usage.time_zone)
+
+
+def _check_zone(place: str, name: str) -> None:
     try:
-        ZoneInfo(config.hours.time_zone)
+        ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # as the name is none, is a path, or is that of a directory
-        raise wrong("hours.time_zone", config.hours.time_zone, "must name a time zone such as Asia/Shanghai") from None
+        raise wrong(place, name, "must name a time zone such as Asia/Shanghai") from None
 
 
 def _check_windows(place: str, texts: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from gateway.account import Account, Scope
+from gateway.account import Account, Quota, Scope
 from gateway.audit import AuditSettings
 from gateway.callbacks.settings import CallbackSettings
 from gateway.delivery.settings import (
@@ -32,6 +32,7 @@ from gateway.refs import ClientRefSettings
 from gateway.routing.routes import Route
 from gateway.routing.strategies import Strategy
 from gateway.store.settings import StoreSettings
+from gateway.usage import UsageSettings
 from gateway.words.settings import WordSettings
 
 Sha256 = Annotated[
@@ -71,6 +72,9 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     signatures: tuple[str, ...] | None = None
     allow_high: bool = False
     senders: tuple[Sender, ...] | None = None
+    categories: Annotated[tuple[Category, ...], msgspec.Meta(min_length=1)] | None = None
+    submit_rate: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    quota: Quota | None = None
     callback: CallbackSettings | None = None
     opt_out_words: tuple[str, ...] | None = None
     opt_out_answer: Answer = ""
@@ -86,6 +90,9 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             allow_high=self.allow_high,
             senders=self.senders,
             word_exemptions=frozenset(self.word_exemptions),
+            categories=None if self.categories is None else frozenset(self.categories),
+            submit_rate=self.submit_rate,
+            quota=self.quota,
         )
 
     @property
@@ -157,6 +164,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     node: NodeSettings = NodeSettings()
     numbers: NumberSettings = NumberSettings()
     content: ContentSettings = ContentSettings()
+    usage: UsageSettings = UsageSettings()
     caps: CapsSettings = CapsSettings()
     cap: tuple[Cap, ...] = ()
     category: CategoryTables = CategoryTables()

@@ -88,6 +88,8 @@ def check_rights(account: Account, draft: Draft) -> Misuse | None:
         allowed = draft.category is Category.NOTIFICATION and account.allow_high
         if not allowed:
             return Misuse("priority", "high is for otp, and for notification where the account has allow_high")
+    if account.categories is not None and draft.category not in account.categories:
+        return Misuse("category", "must be one of the account's categories")
     if draft.sender and account.senders is not None and draft.sender not in account.senders:
         return Misuse("sender", "must be one of the account's senders")
     if draft.signature is not None:
@@ -111,7 +113,7 @@ class Intake:
         valid_for_seconds: Mapping[Category, int],
         on_accepted: Callable[[Sequence[Record]], None],
         clock: Callable[[], Milliseconds],
-        on_refused: Callable[[str, Category, Reason], None] = lambda *_: None,
+        on_refused: Callable[[str, Category, Refusal], None] = lambda *_: None,
         on_tagged: Callable[[str, Sequence[str]], None] = lambda *_: None,
         is_up: Callable[[str], bool] = lambda _: True,
         due: Callable[[Message, Milliseconds], Milliseconds] = lambda _, opens_at: opens_at,
@@ -158,12 +160,17 @@ class Intake:
         answers = [await self._answer_repeat(account, d) if isinstance(d, _Repeat) else d for d in decisions]
         for draft, answer in zip(drafts, answers, strict=True):
             if type(answer) is Refusal:
-                self._on_refused(account.name, draft.category, answer.reason)
+                self._on_refused(account.name, draft.category, answer)
         return answers
 
     def oldest_under_way(self) -> MessageId | None:
         """All messages with lower ids are on disk, or known not to be. None: all there are."""
         return next(iter(self._under_way), None)
+
+    def known_through(self) -> MessageId:
+        """Of every message up to this id it is known, and told, whether it was accepted."""
+        oldest = self.oldest_under_way()
+        return self._ids.last if oldest is None else MessageId(oldest - 1)
 
     def explain(self, account: Account, draft: Draft) -> Explanation:
         """What would become of a draft now, and why. Nothing is stored, charged or remembered."""
@@ -200,8 +207,7 @@ class Intake:
         if not carriers:
             return self._router.refusal(candidate, now=now)
         record = self._new_record(candidate, carriers, now)
-        if record.status is Status.QUEUED:
-            self._pipeline.commit(candidate, now=now / 1000)
+        self._pipeline.commit(candidate, now=now / 1000, waits=record.status is not Status.QUEUED)
         return record
 
     def _new_record(self, candidate: Candidate, carriers: tuple[str, ...], now: Milliseconds) -> Record:
@@ -261,8 +267,13 @@ class Intake:
                 del self._uncommitted[record.id]
                 if failed:
                     self._refs.discard(message.account, message.client_ref)
-            if failed and record.status is Status.QUEUED:
-                self._pipeline.take_back(message, charged_at=message.accepted_at, now=self._clock() / 1000)
+            if failed:
+                self._pipeline.take_back(
+                    message,
+                    charged_at=message.accepted_at,
+                    now=self._clock() / 1000,
+                    waits=record.status is not Status.QUEUED,
+                )
         if not failed:
             self._on_accepted(records)
 

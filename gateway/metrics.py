@@ -129,6 +129,7 @@ class Metrics(Collector):
         self.messages_tagged = self._counter(
             "gateway_messages_tagged", "Messages in which something was noticed.", "account", "tag"
         )
+        self.caps_full = self._counter("gateway_caps_full", "Messages refused by a frequency cap, by its rule.", "rule")
         self.submits = self._counter("gateway_submits", "Parts handed to carriers, by outcome.", "carrier", "outcome")
         self.messages_finished = self._counter(
             "gateway_messages_finished",

@@ -28,6 +28,10 @@ class TokenBucket:
         self._tokens -= count
         return True
 
+    def give_back(self, count: int) -> None:
+        """Some that were taken are not used."""
+        self._tokens = min(self._depth, self._tokens + count)
+
     def ready_in(self) -> float:
         """Seconds from the last take until the next can succeed."""
         return max(0.0, (1 - self._tokens) / self.rate)

@@ -19,6 +19,7 @@ from gateway.policy.charges import Charges
 from gateway.policy.consent import ConsentStage, OptOuts, Suppressed
 from gateway.policy.hours import Hours, HoursStage
 from gateway.policy.pipeline import CountingStage, Pipeline, Stage
+from gateway.policy.quotas import QuotaStage
 from gateway.policy.replies import OPT_OUT_WORDS
 from gateway.policy.windows import Windows, parse_window
 
@@ -31,6 +32,10 @@ class Rules:
         self.opt_outs = OptOuts()
         self.suppressed = Suppressed()
         self._holidays = load_holidays(config)
+        self.quotas = QuotaStage(
+            {each.name: each.quota for each in config.account if each.quota is not None},
+            ZoneInfo(config.usage.time_zone),
+        )
         self._hours = {
             category: Hours(self.windows(settings.hours))
             for category, settings in config.categories.items()

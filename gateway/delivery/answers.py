@@ -119,6 +119,7 @@ class Answers:
         if status == CommandStatus.ESME_ROK and isinstance(event.response, SubmitSmResp):
             shared.metrics.submits.add((self._carrier, "accepted"))
             outcomes.accepted(record, n, k, event.response.message_id, at=at)
+            shared.usage.submitted(record, self._carrier, at=at)
             if event.response.message_id:
                 self._awaiting.add(record, n, k)
             else:

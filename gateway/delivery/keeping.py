@@ -27,6 +27,7 @@ class Keeping:
                 message, status = record.message, record.status
                 labels = (self._carrier, message.network, message.category, status)
                 self._shared.metrics.messages_finished.add(labels)
+                self._shared.usage.finished(record, self._carrier, at=self._shared.clock())
             self._shared.after.gather(commit, self._forget_all, record)
         return commit
 

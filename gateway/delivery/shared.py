@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -17,6 +17,14 @@ from gateway.rulings import Gate
 from gateway.store.api import Store
 
 STORE_RETRY_SECONDS: Final = 0.5
+
+
+class Counting(Protocol):
+    """Who keeps the books: told of every part that a carrier took, and of every end of a message."""
+
+    def submitted(self, record: Record, carrier: str, *, at: Milliseconds) -> None: ...
+
+    def finished(self, record: Record, carrier: str, *, at: Milliseconds) -> None: ...
 
 
 class Shared(msgspec.Struct):
@@ -37,6 +45,7 @@ class Shared(msgspec.Struct):
     clock: Callable[[], Milliseconds]
     random: Callable[[], float]
     gate: Gate
+    usage: Counting
     rank: Callable[[Message], Sequence[str]] = attrgetter("carriers")
     goes_on_when_refused: Callable[[Message], bool] = lambda _: False
     awaiting: dict[str, Awaiting] = msgspec.field(default_factory=dict)

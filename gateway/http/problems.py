@@ -26,6 +26,7 @@ class Code(StrEnum):
     REQUEST_TIMEOUT = "request_timeout"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    RATE_LIMITED = "rate_limited"
     QUEUE_FULL = "queue_full"
     INTERNAL = "internal"
     STORE_UNAVAILABLE = "store_unavailable"
@@ -41,12 +42,13 @@ STATUS: Final[Mapping[Code, int]] = {
     Code.REQUEST_TIMEOUT: 408,
     Code.TOO_LARGE: 413,
     Code.UNSUPPORTED_MEDIA_TYPE: 415,
+    Code.RATE_LIMITED: 429,
     Code.QUEUE_FULL: 429,
     Code.INTERNAL: 500,
     Code.STORE_UNAVAILABLE: 503,
     Code.STOPPING: 503,
 }
-_TRY_AGAIN: Final = frozenset({Code.QUEUE_FULL, Code.STORE_UNAVAILABLE, Code.STOPPING})
+_TRY_AGAIN: Final = frozenset({Code.RATE_LIMITED, Code.QUEUE_FULL, Code.STORE_UNAVAILABLE, Code.STOPPING})
 _REFUSAL_STATUS: Final[Mapping[Reason, int]] = {  # of one refused message; others 422
     Reason.CLIENT_REF_CONFLICT: 409,
     Reason.INTERNAL: 500,

@@ -167,7 +167,7 @@ class HttpServer:
         )
 
     def _problem_answer(self, problem: Problem, form: Format) -> Answer:
-        headers = {**problem.headers, **self._retry_after} if problem.may_pass else problem.headers
+        headers = {**self._retry_after, **problem.headers} if problem.may_pass else problem.headers
         return problem_answer(form, problem.document(), problem.status, headers)
 
     def _refuse(self) -> web.Response:
@@ -188,7 +188,6 @@ def _routes(
         Route(method="GET", path="/v1/messages", handler=messages.list, scope=Scope.READ),
         Route(method="POST", path="/v1/messages/search", handler=messages.search, scope=Scope.READ, takes_body=True),
         Route(method="GET", path="/v1/messages/{id}", handler=messages.get, scope=Scope.READ),
-        Route(method="GET", path="/v1/account", handler=status.account, scope=Scope.READ),
         Route(method="GET", path="/v1/carriers", handler=status.carriers, scope=Scope.OPERATE),
         Route(method="GET", path="/healthz", handler=status.healthz),
         Route(method="GET", path="/readyz", handler=status.readyz),

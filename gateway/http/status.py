@@ -1,4 +1,4 @@
-"""How the gateway is, and what a key may do: /healthz, /readyz, /metrics, GET /v1/carriers, GET /v1/account."""
+"""How the gateway is: /healthz, /readyz, /metrics, GET /v1/carriers."""
 
 import msgspec
 
@@ -45,18 +45,6 @@ class StatusPages:
     async def carriers(self, call: Call) -> Answer:
         """Every carrier with its binds."""
         return answer(call, {"carriers": [_carrier(carrier) for carrier in self._operations.carriers()]})
-
-    async def account(self, call: Call) -> Answer:
-        """What the caller's key may do, and under which names."""
-        account = call.account
-        page = {
-            "name": account.name,
-            "scopes": sorted(account.scopes),
-            "signatures": account.signatures,
-            "senders": account.senders,
-            "allow_high": account.allow_high,
-        }
-        return answer(call, page)
 
 
 def _carrier(carrier: CarrierView) -> dict[str, object]:

@@ -1,9 +1,12 @@
 """POST /v1/messages: take messages in, and answer when those that were accepted are on disk."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Final
 
+from gateway.account import Account
 from gateway.http.answers import (
     AcceptedView,
     RefusedView,
@@ -18,19 +21,29 @@ from gateway.http.settings import HttpSettings
 from gateway.intake import Accepted, Decision, Intake
 from gateway.message import Milliseconds
 from gateway.policy.verdict import Reason
+from gateway.rates import TokenBucket
 
 _SLICE: Final = 500  # answers made between two returns to the loop
 _UNAVAILABLE: Final = "The messages could not be written to disk. None was accepted; send them again later."
 
 
 class Submit:
-    """Takes messages in, up to a limit of those whose answers are still out."""
+    """Takes messages in, up to a limit of those whose answers are still out, and as fast as each account may."""
 
-    def __init__(self, settings: HttpSettings, intake: Intake, clock: Callable[[], Milliseconds]) -> None:
+    def __init__(
+        self,
+        settings: HttpSettings,
+        intake: Intake,
+        clock: Callable[[], Milliseconds],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._max_messages = settings.max_messages
         self._max_in_progress = settings.max_messages_in_progress
         self._intake = intake
         self._clock = clock
+        self._monotonic = monotonic
+        self._rates: dict[str, TokenBucket] = {}  # by account
         self._in_progress = 0
         self._stopping = False
 
@@ -59,14 +72,34 @@ class Submit:
         if self._in_progress + count > self._max_in_progress:
             detail = "More messages are on their way to the disk than the gateway holds. Nothing was accepted."
             raise Problem(Code.QUEUE_FULL, detail)
+        rate = self._rate_of(call.account)
+        if rate is not None and not rate.take(count, now=self._monotonic()):
+            raise _too_fast(call.account, rate)
         self._in_progress += count
         try:
             decisions = await self._intake.submit(call.account, submission.drafts)
         finally:
             self._in_progress -= count
+        if rate is not None:  # what was accepted before costs nothing
+            rate.give_back(sum(type(decision) is Accepted and decision.duplicate for decision in decisions))
         return (
             _answer_one(call, decisions[0]) if submission.single else await _answer_array(call, submission, decisions)
         )
+
+    def _rate_of(self, account: Account) -> TokenBucket | None:
+        """A second's worth may come at once. An array is taken whole, and what it is ahead is waited out after it."""
+        if account.submit_rate is None:
+            return None
+        rate = self._rates.get(account.name)
+        if rate is None:
+            per_second = account.submit_rate
+            rate = self._rates[account.name] = TokenBucket(per_second, depth=per_second, now=self._monotonic())
+        return rate
+
+
+def _too_fast(account: Account, rate: TokenBucket) -> Problem:
+    detail = f"The account may submit {account.submit_rate} messages a second. Nothing was accepted; send it later."
+    return Problem(Code.RATE_LIMITED, detail, headers={"Retry-After": str(max(1, ceil(rate.ready_in())))})
 
 
 def _answer_one(call: Call, decision: Decision) -> Answer:

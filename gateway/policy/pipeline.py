@@ -51,14 +51,22 @@ class StageVerdict(msgspec.Struct, frozen=True):
 
 
 class Pipeline:
-    """Runs `understanding` (what does this message say, and to whom), then `rules` (may it go), then `counting`."""
+    """Runs `understanding` (what does this message say, and to whom), then `rules` (may it go), then those that count.
+
+    `counting` charges a message when it goes, `booking` when it is accepted, also where it waits.
+    """
 
     def __init__(
-        self, understanding: Sequence[Stage], rules: Sequence[Stage] = (), counting: Sequence[CountingStage] = ()
+        self,
+        understanding: Sequence[Stage],
+        rules: Sequence[Stage] = (),
+        counting: Sequence[CountingStage] = (),
+        booking: Sequence[CountingStage] = (),
     ) -> None:
         self._understanding = tuple(understanding)
-        self._deciding = (*understanding, *rules, *counting)
-        self._counting = tuple(counting)
+        self._deciding = (*understanding, *rules, *counting, *booking)
+        self._counting = (*counting, *booking)
+        self._booking = tuple(booking)
 
     def understand(self, candidate: Candidate) -> Refusal | None:
         """Only complete the candidate, for comparing it with a message accepted before."""
@@ -76,14 +84,14 @@ class Pipeline:
                 return refusal
         return None
 
-    def commit(self, candidate: Candidate, *, now: float) -> None:
+    def commit(self, candidate: Candidate, *, now: float, waits: bool = False) -> None:
         """Charge a message that everything has agreed to."""
-        for stage in self._counting:
+        for stage in self._booking if waits else self._counting:
             stage.commit(candidate, now=now)
 
-    def take_back(self, message: Message, *, charged_at: Milliseconds, now: float) -> None:
+    def take_back(self, message: Message, *, charged_at: Milliseconds, now: float, waits: bool = False) -> None:
         """Undo the charges of a message that was charged at that time."""
-        for stage in self._counting:
+        for stage in self._booking if waits else self._counting:
             stage.take_back(message, charged_at=charged_at, now=now)
 
     def explain(self, candidate: Candidate, *, now: float) -> list[StageVerdict]:

@@ -85,6 +85,16 @@ class OpenGate:
         pass
 
 
+class NoBooks:
+    """Counts nothing."""
+
+    def submitted(self, record: Record, carrier: str, *, at: int) -> None:
+        pass
+
+    def finished(self, record: Record, carrier: str, *, at: int) -> None:
+        pass
+
+
 class Rig:
     """A running delivery, and what a test does with it."""
 
@@ -178,6 +188,7 @@ async def running(
         clock=lambda: rig.now(),
         random=lambda: 0.5,
         gate=gate or OpenGate(),
+        usage=NoBooks(),
     )
     ids = IdSource(node=0, last=recovered.last_id)
     codes = {carrier.name: receipt_codes for carrier in carriers}

@@ -3,8 +3,10 @@
 import asyncio
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -105,3 +107,50 @@ async def test_every_number_gets_what_its_cap_allows_and_nothing_more_across_a_k
                 messages = await seen(api)
             assert await gateway.stop() == 0
     assert Counter(message.to for message in messages.values()) == {f"+86{number}": PER_NUMBER for number in NUMBERS}
+
+
+def at_noon() -> str:
+    """A time zone in which it is about noon, so that no day ends while the test runs."""
+    ahead = 12 - datetime.now(UTC).hour
+    return f"Etc/GMT{-ahead:+d}"  # their signs are the other way round
+
+
+async def test_many_clients_cannot_exceed_a_quota_by_one_also_across_kills(tmp_path: Path):
+    quota = 300
+    async with running_simulator({}, tmp_path) as (smpp, _):
+        tables = gateway_tables(smpp, tmp_path / "store", on_doubt="resend")
+        tables["usage"] = {"time_zone": at_noon()}
+        tables["account"][0]["quota"] = {"messages_a_day": quota}
+        tables["cap"] = [{"name": "notification-minute", "limit": 0}]
+        texts, answers = count(), Counter[str]()
+        async with stopping(Gateway(tables, tmp_path)) as gateway:
+            for accepted in (20, 40):
+                await gateway.start()
+                await run_clients(gateway, texts, answers, accepted=accepted)
+            await gateway.start()
+            stop = asyncio.Event()
+            clients = [asyncio.create_task(hammer(gateway.url, texts, answers, stop)) for _ in range(CLIENTS)]
+            before = sum(answers.values())
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while sum(answers.values()) < before + quota + 5 * CLIENTS:
+                    await asyncio.sleep(0.01)
+            stop.set()
+            await asyncio.gather(*clients)
+            async with gateway.api() as api:
+                messages = await seen(api)
+            await gateway.kill()
+            await gateway.start()
+            usage, account = await told(gateway, "/v1/usage"), await told(gateway, "/v1/account")
+            assert await gateway.stop() == 0
+
+    assert len(messages) == quota, "all that fits, and not one more"
+    assert usage["usage"][0]["accepted"] == {"messages": quota, "segments": quota}
+    assert account["quotas"][0]["used"] == quota
+    assert set(answers) == {"202", "422 quota_exceeded"}
+
+
+async def told(gateway: Gateway, path: str) -> Any:
+    """What the API answers."""
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(gateway.url + path) as response:
+        return await response.json()

@@ -2,14 +2,15 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import msgspec
 import pytest
 
-from gateway.account import Account, Scope
+from gateway.account import Account, Quota, Scope
 from gateway.audit import Audit
 from gateway.callbacks.callbacks import Callbacks
 from gateway.callbacks.settings import CallbackSettings
@@ -19,6 +20,7 @@ from gateway.http.opt_outs import OptOutCalls
 from gateway.http.ported import PortedNumbers
 from gateway.http.server import HttpServer
 from gateway.http.settings import HttpSettings
+from gateway.http.usage import UsageCalls
 from gateway.intake import Intake
 from gateway.message import Category, IdSource, MessageId, Record
 from gateway.metrics import Metrics
@@ -29,6 +31,7 @@ from gateway.policy.consent import OptOuts
 from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
 from gateway.policy.pipeline import Pipeline
+from gateway.policy.quotas import QuotaStage
 from gateway.policy.signature import SignatureStage
 from gateway.ports import Ports
 from gateway.refs import ClientRefs, ClientRefSettings
@@ -36,6 +39,7 @@ from gateway.routing.networks import Networks
 from gateway.routing.router import Router
 from gateway.routing.routes import CarrierReach
 from gateway.store.memory import MemoryStore
+from gateway.usage import Usage, UsageSettings
 
 NOW = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 PLAN = "prefix,network,kind,note\n138,cmcc,mobile,\n186,cucc,mobile,\n189,ctcc,mobile,\n"
@@ -45,6 +49,8 @@ ACCOUNTS = {
     "alpha-new-key": Account(name="alpha", signatures=("阳光物业",)),
     "beta-key": Account(name="beta"),
     "high-key": Account(name="high", allow_high=True, senders=("1069",)),
+    "small-key": Account(name="small", quota=Quota(messages_a_day=3, segments_a_month=100)),
+    "slow-key": Account(name="slow", submit_rate=2, categories=frozenset({Category.NOTIFICATION})),
     "send-key": Account(name="alpha", scopes=frozenset({Scope.SEND})),
     "operate-key": Account(name="operator", scopes=frozenset({Scope.SEND, Scope.READ, Scope.OPERATE})),
     "review-key": Account(name="reviewer", scopes=frozenset({Scope.READ, Scope.REVIEW})),
@@ -113,15 +119,19 @@ class Api:
         self.accepted: list[Record] = []
         self.networks = Networks(NumberPlan.parse(PLAN))
         ports = Ports(self.networks, self.store, self.clock)
+        self.quotas = QuotaStage(
+            {each.name: each.quota for each in ACCOUNTS.values() if each.quota is not None}, ZoneInfo("Asia/Shanghai")
+        )
+        self.usage = Usage(UsageSettings(), self.store, self.quotas)
         carrier = CarrierReach(name="cmcc-a", networks=frozenset({Network.CMCC, Network.CUCC, Network.OTHER}))
         self.intake = Intake(
-            pipeline=Pipeline([NumberStage(self.networks), SignatureStage(), ContentStage()]),
+            pipeline=Pipeline([NumberStage(self.networks), SignatureStage(), ContentStage()], booking=[self.quotas]),
             router=Router([carrier], []),
             store=self.store,
             ids=IdSource(node=1, last=MessageId(0)),
             refs=ClientRefs(ClientRefSettings()),
             valid_for_seconds={Category.OTP: 300, Category.NOTIFICATION: 86_400, Category.MARKETING: 86_400},
-            on_accepted=self.accepted.extend,
+            on_accepted=self._accepted,
             clock=self.clock,
         )
         self.callbacks = Callbacks(
@@ -147,6 +157,7 @@ class Api:
             calls=[
                 OptOutCalls(self.register, imports, self.clock),
                 PortedNumbers(ports, takes_hashes=False),
+                UsageCalls(self.usage, self.clock),
             ],
         )
         self.session: aiohttp.ClientSession
@@ -159,8 +170,13 @@ class Api:
     async def start(self) -> None:
         await self.store.open()
         await self.callbacks.start()
+        await self.usage.load(last_id=MessageId(0), wall=self.clock() // 1_000)
         await self.server.start()
         self.session = aiohttp.ClientSession()
+
+    def _accepted(self, records: Sequence[Record]) -> None:
+        self.accepted.extend(records)
+        self.usage.accepted(records)
 
     async def stop(self) -> None:
         await self.session.close()

@@ -101,5 +101,8 @@ async def test_an_account_is_told_what_its_key_may_do(api: Any) -> None:
         "signatures": ["阳光物业"],
         "senders": None,
         "allow_high": False,
+        "categories": None,
+        "submit_rate": None,
+        "quotas": [],
     }
     assert (high.json["senders"], high.json["allow_high"], high.json["signatures"]) == (["1069"], True, None)
