@@ -40,6 +40,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     categories: frozenset[str] | None = None  # what it may send; None: anything
     submit_rate: int | None = None  # messages a second; None: as many as it likes
     quota: Quota | None = None
+    review: frozenset[str] = frozenset()  # categories whose messages are held until a reviewer has seen them
 
     @property
     def sees_all(self) -> bool:

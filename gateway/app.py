@@ -29,6 +29,7 @@ from gateway.delivery.live import Live
 from gateway.delivery.settings import CarrierSettings
 from gateway.delivery.shared import Shared
 from gateway.gate import PolicyGate
+from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.ported import PortedNumbers
@@ -52,6 +53,7 @@ from gateway.policy.verdict import Reason, Refusal
 from gateway.ports import Ports
 from gateway.ranking import Ranking
 from gateway.refs import ClientRefs
+from gateway.review import Reviews
 from gateway.routing.learned import LearnedPorts
 from gateway.routing.networks import Networks
 from gateway.routing.ported import PortTable
@@ -171,7 +173,7 @@ class Gateway:
             await self._ports.load()
             await delivery.recover()
             self._intake = intake = self._make_intake(delivery, ids, refs, gate, caps, snapshots)
-            server = self._server(intake)
+            server = self._server(intake, delivery)
             await server.start()
             self._add_gauges(delivery, refs)
             gc.collect()
@@ -292,7 +294,7 @@ class Gateway:
             clock=wall_clock,
         )
 
-    def _server(self, intake: Intake) -> HttpServer:
+    def _server(self, intake: Intake, delivery: Delivery) -> HttpServer:
         return HttpServer(
             self._config.http,
             keys=Keys((account.key_hash, account.account) for account in self._config.account),
@@ -304,6 +306,7 @@ class Gateway:
             clock=wall_clock,
             calls=[
                 *self._consent.calls(),
+                HeldCalls(Reviews(delivery, self._store, self._consent.audit)),
                 PortedNumbers(self._ports, takes_hashes=bool(self._config.numbers.ported_key)),
                 UsageCalls(self._usage, wall_clock),
             ],

@@ -76,6 +76,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     submit_rate: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
     quota: Quota | None = None
     callback: CallbackSettings | None = None
+    review: tuple[Category, ...] = ()
     opt_out_words: tuple[str, ...] | None = None
     opt_out_answer: Answer = ""
     opt_in_answer: Answer = ""
@@ -93,6 +94,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             categories=None if self.categories is None else frozenset(self.categories),
             submit_rate=self.submit_rate,
             quota=self.quota,
+            review=frozenset(self.review),
         )
 
     @property

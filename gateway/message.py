@@ -197,10 +197,10 @@ class Record(msgspec.Struct, gc=False):
         self.state.parts[n] = part
 
 
-def new_record(message: Message, status: Status, *, lane: str) -> Record:
-    """A record of a message that has just been accepted."""
+def new_record(message: Message, status: Status, *, lane: str, reason: str = "") -> Record:
+    """A record of a message that has just been accepted. `reason`: why it is in this state."""
     waiting = [Part()] * message.parts
-    return Record(message, State(status, waiting, [Entry(message.accepted_at, status)]), lane)
+    return Record(message, State(status, waiting, [Entry(message.accepted_at, status, reason)]), lane)
 
 
 _STATUS_OF_ONE: Final = {

@@ -21,6 +21,7 @@ from gateway.policy.hours import Hours, HoursStage
 from gateway.policy.pipeline import CountingStage, Pipeline, Stage
 from gateway.policy.quotas import QuotaStage
 from gateway.policy.replies import OPT_OUT_WORDS
+from gateway.policy.review import ReviewStage
 from gateway.policy.windows import Windows, parse_window
 
 
@@ -45,7 +46,7 @@ class Rules:
     def stages(self) -> list[Stage]:
         """What is asked at acceptance."""
         valid_for = {name: each.valid_for_seconds for name, each in self._config.categories.items()}
-        return [ConsentStage(self.opt_outs), HoursStage(self._hours, valid_for)]
+        return [ConsentStage(self.opt_outs), HoursStage(self._hours, valid_for), ReviewStage()]
 
     async def load_caps(self, snapshots: CapSnapshots, *, last_time: Milliseconds) -> CapsStage:
         """The caps, with all that counts of before. Raises StoreError.

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.message import ChargeTime, Message, Milliseconds
+from gateway.message import ChargeTime, Message, Milliseconds, Record
 
 
 class Wait(msgspec.Struct, frozen=True, gc=False):
@@ -30,6 +30,13 @@ class Charged(msgspec.Struct, frozen=True, gc=False):
 
 
 Ruling = Wait | Stop | None
+
+
+class Reviewed(msgspec.Struct, frozen=True):
+    """What a reviewer's word found and did: the record as it is then, None when there is none."""
+
+    record: Record | None
+    done: bool  # False: it was not held
 
 
 class Gate(Protocol):

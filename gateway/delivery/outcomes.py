@@ -232,11 +232,16 @@ def end(record: Record, status: Status, *, at: Milliseconds, reason: str) -> boo
     return True
 
 
-def release(record: Record, *, at: Milliseconds, reason: str = "", charged: ChargeTime | None = None) -> None:
+def note(record: Record, reason: str, *, at: Milliseconds) -> None:
+    """Something is to be told of a message that stays as it is."""
+    _append(record, record.status, at=at, reason=reason)
+
+
+def release(record: Record, *, at: Milliseconds, charged: ChargeTime | None = None) -> None:
     """A message that waited for its time, or a reviewer, is queued. `charged`: when it was charged only now."""
     if charged is not None:
         record.state.charged = charged
-    _set_status(record, Status.QUEUED, at=at, reason=reason)
+    _set_status(record, Status.QUEUED, at=at, reason="")
 
 
 def put_off(record: Record, *, at: Milliseconds, reason: str) -> None:

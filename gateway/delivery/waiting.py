@@ -10,28 +10,21 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, assert_never
 
-import msgspec
 import structlog
 
 from gateway.delivery import outcomes
 from gateway.delivery.live import Reading
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.message import MessageId, Milliseconds, Record, Status
-from gateway.rulings import Charged, Stop, Wait
+from gateway.rulings import Charged, Reviewed, Stop, Wait
 from gateway.store.api import Commit, StoreError
 
 AT_ONCE: Final = 500
+REJECTED: Final = "rejected"  # why a message that a reviewer did not let go is cancelled
 LOOK_SECONDS: Final = 30.0  # how often the wall clock is looked at when nothing is due for long: it may be put forward
 GATHER_SECONDS: Final = 0.02  # between two looks at the store, when messages are due one after the other
 
 log = structlog.get_logger(__name__)
-
-
-class Reviewed(msgspec.Struct, frozen=True):
-    """What a reviewer's word found and did: the record as it is then, None when there is none."""
-
-    record: Record | None
-    done: bool  # False: it was not held
 
 
 class Waiting:
@@ -77,18 +70,18 @@ class Waiting:
         record.due = until.until
         return self._rest(record)
 
-    async def approve(self, message_id: MessageId, *, reason: str) -> Reviewed:
+    async def approve(self, message_id: MessageId, *, note: str) -> Reviewed:
         """A reviewer lets a held message go on. Returns when that is on disk. Raises StoreError."""
-        return await self._review(message_id, partial(self._go_on, reason=reason))
+        return await self._review(message_id, note, self._go_on)
 
-    async def reject(self, message_id: MessageId, *, reason: str) -> Reviewed:
+    async def reject(self, message_id: MessageId, *, note: str) -> Reviewed:
         """A reviewer does not. Returns when that is on disk. Raises StoreError."""
 
         def cancel(record: Record, now: Milliseconds) -> Commit:
-            outcomes.end(record, Status.CANCELLED, at=now, reason=reason)
+            outcomes.end(record, Status.CANCELLED, at=now, reason=REJECTED)
             return self._end(record)
 
-        return await self._review(message_id, cancel)
+        return await self._review(message_id, note, cancel)
 
     # --- what is due -------------------------------------------------------------------------------------------------
 
@@ -133,7 +126,7 @@ class Waiting:
             return None
         return self._go_on(record, now)
 
-    def _go_on(self, record: Record, now: Milliseconds, *, reason: str = "") -> Commit:
+    def _go_on(self, record: Record, now: Milliseconds) -> Commit:
         """Queue a record that waited, if its validity and the rules of this moment allow it."""
         if record.message.expires_at <= now:
             outcomes.end(record, Status.EXPIRED, at=now, reason="validity ended")
@@ -142,10 +135,10 @@ class Waiting:
         ruling = self._shared.gate.release(record.message, charged=charged, now=now)
         match ruling:
             case None:
-                outcomes.release(record, at=now, reason=reason)
+                outcomes.release(record, at=now)
                 return self._queue(record)
             case Charged():
-                outcomes.release(record, at=now, reason=reason, charged=ruling.time)
+                outcomes.release(record, at=now, charged=ruling.time)
                 return self._queue(record)
             case Wait():
                 return self.put_off(record, ruling, at=now)
@@ -155,7 +148,9 @@ class Waiting:
             case _:
                 assert_never(ruling)
 
-    async def _review(self, message_id: MessageId, act: Callable[[Record, Milliseconds], Commit]) -> Reviewed:
+    async def _review(
+        self, message_id: MessageId, note: str, act: Callable[[Record, Milliseconds], Commit]
+    ) -> Reviewed:
         while True:
             with self._shared.live.reading() as reading:
                 stored = await self._shared.store.read(message_id)
@@ -165,9 +160,11 @@ class Waiting:
             if record is None:
                 continue  # it left the memory while it was read, so what was read may be old
             if record.status is not Status.HELD:
+                await asyncio.shield(self._shared.store.update(record))  # somebody's word that may not be on disk yet
                 return Reviewed(record, done=False)
-            commit = act(record, self._shared.clock())
-            await asyncio.shield(commit)
+            now = self._shared.clock()
+            outcomes.note(record, note, at=now)
+            await asyncio.shield(act(record, now))
             return Reviewed(record, done=True)
 
     # --- back to disk ------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class Messages:
 
     async def get(self, call: Call) -> Answer:
         """One message. Raises Problem (404), the same for one that is not there and one of another account."""
-        message_id = _parse_id(call.argument)
+        message_id = parse_id(call.argument)
         try:
             record = None if message_id is None else await self._store.read(message_id)
         except StoreError:
@@ -74,7 +74,7 @@ class Messages:
             number = normalise(to).e164 if to else ""
         except InvalidNumber:
             raise fault("to") from None
-        before = None if cursor is None else _parse_cursor(cursor)
+        before = None if cursor is None else parse_cursor(cursor)
         if cursor is not None and before is None:
             raise fault("cursor")
         query = Query(
@@ -97,7 +97,7 @@ class Messages:
                 await asyncio.sleep(0)
             shown = page.records[start : start + _SLICE]
             views += [message_view(record, mask_codes=call.account.sees_all) for record in shown]
-        return answer(call, ListView(views, None if page.cursor is None else _cursor(page.cursor)))
+        return answer(call, ListView(views, None if page.cursor is None else cursor_of(page.cursor)))
 
     def _since(self, asked: datetime | None) -> Milliseconds:
         """Accepted since when: a day back by default; no time that the ids of messages have no room for."""
@@ -115,7 +115,7 @@ def _may_see(account: Account, owner: str) -> bool:
     return account.sees_all or account.name == owner
 
 
-def _parse_id(text: str) -> MessageId | None:
+def parse_id(text: str) -> MessageId | None:
     """An id as we show it, or None: one spelling only."""
     if not (text.isascii() and text.isdigit() and len(text) <= 19) or text[0] == "0":
         return None
@@ -142,12 +142,12 @@ def parameters_of(query: str, fields: Fields) -> dict[str, str]:
     return parameters
 
 
-def _cursor(before: MessageId) -> str:
+def cursor_of(before: MessageId) -> str:
     """The place in a list after this message, for the client to hand back."""
     return base64.urlsafe_b64encode(_CURSOR_VERSION + before.to_bytes(8, "big")).decode("ascii")
 
 
-def _parse_cursor(cursor: str) -> MessageId | None:
+def parse_cursor(cursor: str) -> MessageId | None:
     """The place that a cursor means; None when it is none of ours."""
     try:
         octets = base64.b64decode(cursor, altchars=b"-_", validate=True)

@@ -21,6 +21,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     handler: Handler
     scope: Scope | None = None  # None: no key is asked for
     takes_body: bool = False
+    body_is_optional: bool = False
     media_type: str = ""  # of its body, where that is neither JSON nor MessagePack
 
     @property

@@ -233,21 +233,21 @@ async def test_a_held_message_waits_and_is_not_in_memory(gate: ScriptedGate):
 async def test_an_approved_message_goes_once_the_rules_agree(gate: ScriptedGate):
     async with scripted() as smsc, running(a_carrier(smsc), gate=gate) as rig:
         record = await held(rig)
-        reviewed = await rig.delivery.approve(record.id, reason="approved by alice")
+        reviewed = await rig.delivery.approve(record.id, note="approved by alice")
         assert reviewed.done
         assert gate.released == [(record.id, False)]
         stored = await rig.until(record, Status.SUBMITTED)
-        assert timeline(stored)[:2] == [(Status.HELD, ""), (Status.QUEUED, "approved by alice")]
+        assert timeline(stored)[:3] == [(Status.HELD, ""), (Status.HELD, "approved by alice"), (Status.QUEUED, "")]
 
 
 async def test_an_approved_message_waits_for_its_hours_or_fails_if_the_rules_say_so(gate: ScriptedGate):
     async with scripted() as smsc, running(a_carrier(smsc), gate=gate) as rig:
         one, other = await held(rig), await held(rig)
         gate.on_release = lambda _, now: Wait(now + 3_600_000, "outside_hours")
-        await rig.delivery.approve(one.id, reason="")
+        await rig.delivery.approve(one.id, note="a word")
         assert rig.status_on_disk(one) is Status.SCHEDULED
         gate.on_release = lambda *_: Stop("frequency_cap")
-        await rig.delivery.approve(other.id, reason="")
+        await rig.delivery.approve(other.id, note="a word")
         assert timeline(rig.store.stored(other))[-1] == (Status.FAILED, "frequency_cap")
         assert smsc.submits == []
         await eventually(lambda: len(rig.shared.live) == 0)
@@ -256,20 +256,20 @@ async def test_an_approved_message_waits_for_its_hours_or_fails_if_the_rules_say
 async def test_a_rejected_message_is_cancelled(gate: ScriptedGate):
     async with scripted() as smsc, running(a_carrier(smsc), gate=gate) as rig:
         record = await held(rig)
-        assert (await rig.delivery.reject(record.id, reason="rejected by alice")).done
+        assert (await rig.delivery.reject(record.id, note="rejected by alice")).done
         stored = await rig.until(record, Status.CANCELLED)
-        assert timeline(stored)[-1] == (Status.CANCELLED, "rejected by alice")
+        assert timeline(stored)[-2:] == [(Status.HELD, "rejected by alice"), (Status.CANCELLED, "rejected")]
         assert gate.released == []
 
 
 async def test_a_message_is_reviewed_once(gate: ScriptedGate):
     async with scripted() as smsc, running(a_carrier(smsc), gate=gate) as rig:
         record = await held(rig)
-        answers = await asyncio.gather(*(rig.delivery.approve(record.id, reason="") for _ in range(5)))
+        answers = await asyncio.gather(*(rig.delivery.approve(record.id, note="a word") for _ in range(5)))
         assert sorted(answer.done for answer in answers) == [False] * 4 + [True]
         await rig.until(record, Status.SUBMITTED)
-        assert not (await rig.delivery.reject(record.id, reason="")).done
-        assert (await rig.delivery.approve(rig.a_message().id, reason="")).record is None
+        assert not (await rig.delivery.reject(record.id, note="a word")).done
+        assert (await rig.delivery.approve(rig.a_message().id, note="a word")).record is None
         assert len(smsc.submits) == 1
         assert len(gate.released) == 1
 
@@ -279,14 +279,14 @@ async def test_a_held_message_ends_with_its_validity(gate: ScriptedGate):
         record = await held(rig, valid_for_seconds=1)
         rig.ahead_milliseconds = 2_000
         await rig.until(record, Status.EXPIRED)
-        assert not (await rig.delivery.approve(record.id, reason="")).done
+        assert not (await rig.delivery.approve(record.id, note="a word")).done
 
 
 async def test_an_approval_past_the_validity_sends_nothing(gate: ScriptedGate):
     async with scripted() as smsc, running(a_carrier(smsc), gate=gate, sweep_seconds=600.0) as rig:
         record = await held(rig, valid_for_seconds=1)
         rig.ahead_milliseconds = 2_000
-        await rig.delivery.approve(record.id, reason="")
+        await rig.delivery.approve(record.id, note="a word")
         assert rig.status_on_disk(record) is Status.EXPIRED
         assert gate.released == []
         assert smsc.submits == []
@@ -297,7 +297,7 @@ async def test_an_approval_that_is_not_on_disk_is_not_confirmed_and_done_all_the
         record = await held(rig, category=WAIT)
         rig.store.break_down("disk full")
         with pytest.raises(StoreUnavailableError):
-            await rig.delivery.approve(record.id, reason="")
+            await rig.delivery.approve(record.id, note="a word")
         assert smsc.submits == []
         rig.store.repair()
         await rig.until(record, Status.SUBMITTED)
@@ -310,5 +310,5 @@ async def test_held_messages_can_be_approved_after_a_restart(gate: ScriptedGate)
             record = await held(rig)
             store = await rig.store.after_a_crash()
         async with running(a_carrier(smsc), gate=gate, store=store) as rig:
-            assert (await rig.delivery.approve(record.id, reason="")).done
+            assert (await rig.delivery.approve(record.id, note="a word")).done
             await rig.until(record, Status.SUBMITTED)

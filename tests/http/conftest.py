@@ -14,6 +14,7 @@ from gateway.account import Account, Quota, Scope
 from gateway.audit import Audit
 from gateway.callbacks.callbacks import Callbacks
 from gateway.callbacks.settings import CallbackSettings
+from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys, hash_key
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.opt_outs import OptOutCalls
@@ -22,7 +23,7 @@ from gateway.http.server import HttpServer
 from gateway.http.settings import HttpSettings
 from gateway.http.usage import UsageCalls
 from gateway.intake import Intake
-from gateway.message import Category, IdSource, MessageId, Record
+from gateway.message import Category, Entry, IdSource, MessageId, Record, Status
 from gateway.metrics import Metrics
 from gateway.numbers import Network, NumberPlan
 from gateway.opt_out_import import OptOutImport
@@ -32,12 +33,15 @@ from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.quotas import QuotaStage
+from gateway.policy.review import ReviewStage
 from gateway.policy.signature import SignatureStage
 from gateway.ports import Ports
 from gateway.refs import ClientRefs, ClientRefSettings
+from gateway.review import Reviews
 from gateway.routing.networks import Networks
 from gateway.routing.router import Router
 from gateway.routing.routes import CarrierReach
+from gateway.rulings import Reviewed
 from gateway.store.memory import MemoryStore
 from gateway.usage import Usage, UsageSettings
 
@@ -48,6 +52,7 @@ ACCOUNTS = {
     "alpha-key": Account(name="alpha", signatures=("阳光物业",)),
     "alpha-new-key": Account(name="alpha", signatures=("阳光物业",)),
     "beta-key": Account(name="beta"),
+    "held-key": Account(name="held", review=frozenset({"marketing", "otp"})),
     "high-key": Account(name="high", allow_high=True, senders=("1069",)),
     "small-key": Account(name="small", quota=Quota(messages_a_day=3, segments_a_month=100)),
     "slow-key": Account(name="slow", submit_rate=2, categories=frozenset({Category.NOTIFICATION})),
@@ -85,6 +90,29 @@ class FakeMetrics:
 
     def render(self) -> tuple[bytes, str]:
         return b"gateway_up 1\n", "text/plain; version=0.0.4"
+
+
+class FakeDesk:
+    """Delivery, as reviewers' words reach it: held messages are queued or cancelled, whatever the rules say."""
+
+    def __init__(self, store: MemoryStore, clock: "Clock") -> None:
+        self._store = store
+        self._clock = clock
+
+    async def approve(self, message_id: MessageId, *, note: str) -> Reviewed:
+        return await self._move(message_id, note, Entry(self._clock(), Status.QUEUED))
+
+    async def reject(self, message_id: MessageId, *, note: str) -> Reviewed:
+        return await self._move(message_id, note, Entry(self._clock(), Status.CANCELLED, "rejected"))
+
+    async def _move(self, message_id: MessageId, note: str, entry: Entry) -> Reviewed:
+        record = await self._store.read(message_id)
+        if record is None or record.status is not Status.HELD:
+            return Reviewed(record, done=False)
+        record.state.timeline += [Entry(self._clock(), Status.HELD, note), entry]
+        record.state.status = entry.status
+        await self._store.update(record)
+        return Reviewed(record, done=True)
 
 
 class Clock:
@@ -125,7 +153,9 @@ class Api:
         self.usage = Usage(UsageSettings(), self.store, self.quotas)
         carrier = CarrierReach(name="cmcc-a", networks=frozenset({Network.CMCC, Network.CUCC, Network.OTHER}))
         self.intake = Intake(
-            pipeline=Pipeline([NumberStage(self.networks), SignatureStage(), ContentStage()], booking=[self.quotas]),
+            pipeline=Pipeline(
+                [NumberStage(self.networks), SignatureStage(), ContentStage()], [ReviewStage()], booking=[self.quotas]
+            ),
             router=Router([carrier], []),
             store=self.store,
             ids=IdSource(node=1, last=MessageId(0)),
@@ -141,8 +171,9 @@ class Api:
             clock=self.clock,
             random=lambda: 0.5,
         )
+        self.desk = FakeDesk(self.store, self.clock)
+        self.audit = audit = Audit(self.store, self.clock, keep_seconds=86_400)
         self.opt_outs = OptOuts()
-        audit = Audit(self.store, self.clock, keep_seconds=86_400)
         self.register = OptOutRegister(self.opt_outs, self.store, audit, limit=10_000)
         imports = OptOutImport(self.register, self.store, audit, self.clock)
         self.server = HttpServer(
@@ -156,6 +187,7 @@ class Api:
             clock=self.clock,
             calls=[
                 OptOutCalls(self.register, imports, self.clock),
+                HeldCalls(Reviews(self.desk, self.store, audit)),
                 PortedNumbers(ports, takes_hashes=False),
                 UsageCalls(self.usage, self.clock),
             ],

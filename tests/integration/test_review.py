@@ -1,0 +1,78 @@
+"""Review from end to end: held across a kill, let go once and delivered, or cancelled."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from loadtest.rig import running_simulator
+from tests.faults.rig import KEY, Gateway, gateway_tables, stopping
+
+REVIEWER = "reviewer-key"
+
+
+async def ask(gateway: Gateway, method: str, path: str, *, key: str = KEY, **request: Any) -> tuple[int, Any]:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, f"{gateway.url}{path}", headers=headers, **request) as response,
+    ):
+        return response.status, await response.json(content_type=None)
+
+
+async def status_of(gateway: Gateway, message_id: str, *wanted: str) -> Any:
+    """A message, once it is in one of these states."""
+    for _ in range(400):
+        _, message = await ask(gateway, "GET", f"/v1/messages/{message_id}")
+        if message["status"] in wanted:
+            return message
+        await asyncio.sleep(0.05)
+    raise AssertionError(message)
+
+
+async def test_held_messages_outlive_a_kill_and_go_once_when_a_reviewer_lets_them(tmp_path: Path) -> None:
+    receipts = {"delay_seconds": {"kind": "uniform", "low": 0.05, "high": 0.1}}
+    async with running_simulator({"receipts": receipts}, tmp_path) as (smpp, control):
+        tables = gateway_tables(smpp, tmp_path / "store", on_doubt="resend")
+        tables["account"][0]["review"] = ["marketing"]
+        tables["account"].append({"name": "reviewer", "key": REVIEWER, "scopes": ["review"]})
+        async with stopping(Gateway(tables, tmp_path)) as gateway:
+            await gateway.start()
+            adverts = [
+                {"to": f"1380013{n:04}", "text": "春季酬宾，欢迎光临。", "category": "marketing"} for n in (1101, 1102)
+            ]
+            status, answer = await ask(gateway, "POST", "/v1/explain", json=adverts[0])
+            assert (status, answer["verdict"]) == (200, "hold")
+            status, answer = await ask(gateway, "POST", "/v1/messages", json=adverts)
+            assert status == 202
+            ids = [result["id"] for result in answer["results"]]
+            assert [result["status"] for result in answer["results"]] == ["held", "held"]
+
+            await gateway.kill()
+            await gateway.start()
+
+            status, page = await ask(gateway, "GET", "/v1/held", key=REVIEWER)
+            assert [message["id"] for message in page["messages"]] == ids
+            good, bad = ids
+            words = [
+                ask(gateway, "POST", f"/v1/messages/{good}/approve", key=REVIEWER, json={"reason": "agreed"})
+                for _ in range(5)
+            ]
+            assert {status for status, _ in await asyncio.gather(*words)} == {200}
+            status, rejected = await ask(gateway, "POST", f"/v1/messages/{bad}/reject", key=REVIEWER)
+            assert (status, rejected["status"]) == (200, "cancelled")
+            message = await status_of(gateway, good, "delivered", "failed")
+            held = [entry["reason"] for entry in message["timeline"] if entry["status"] == "held"]
+            assert held == ["category", "approved by reviewer: agreed"]
+            assert message["status"] == "delivered"
+
+            await gateway.kill()
+            await gateway.start()
+
+            assert (await status_of(gateway, bad, "cancelled"))["timeline"][-1]["reason"] == "rejected"
+            status, answer = await ask(gateway, "POST", f"/v1/messages/{bad}/approve", key=REVIEWER)
+            assert (status, answer["code"]) == (409, "not_held")
+            submitted = [each.phone.removeprefix("+") async for each in control.submitted()]
+            assert submitted == ["8613800131101"]
+            assert await gateway.stop() == 0
