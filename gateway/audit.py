@@ -5,6 +5,7 @@ Phone numbers are on disk only: of what is kept here, nothing goes into a log.
 
 import secrets
 from collections.abc import Callable
+from itertools import count
 from typing import Annotated, Final
 
 import msgspec
@@ -45,12 +46,15 @@ class Audit:
         self._store = store
         self._clock = clock
         self._keep_milliseconds = round(keep_seconds * 1_000)
+        self._start = secrets.token_hex(4)  # tells what was noted in the same millisecond of another start
+        self._count = count()
 
     def note(self, who: str, what: str, *, subject: str = "", why: str = "") -> Commit:
         """Keep an entry. Handed over together with what it tells of, it is in the same commit as other entries."""
         at = self._clock()
         entry = AuditEntry(at, who, what, subject, why)
-        return self._store.put_entries(TABLE, {_key(at): _encode(entry)})
+        key = f"{first_key(at)}-{next(self._count):08x}-{self._start}"
+        return self._store.put_entries(TABLE, {key: _encode(entry)})
 
     async def list(self, *, after: str = "", limit: int) -> tuple[list[AuditEntry], str | None]:
         """Entries, oldest first, and where to go on; None at the end. Raises StoreError."""
@@ -59,13 +63,13 @@ class Audit:
 
     async def trim(self) -> None:
         """Forget some of those that are too old. Raises StoreError."""
-        oldest_kept = f"{max(0, self._clock() - self._keep_milliseconds):015}"
+        oldest_kept = first_key(max(0, self._clock() - self._keep_milliseconds))
         found = await self._store.entries(TABLE, limit=TRIM_AT_ONCE)
         old = [key for key, _ in found if key < oldest_kept]
         if old:
             await self._store.put_entries(TABLE, dict.fromkeys(old))
 
 
-def _key(at: Milliseconds) -> str:
-    """In the order of time; two in the same millisecond differ by chance."""
-    return f"{at:015}-{secrets.token_hex(6)}"
+def first_key(at: Milliseconds) -> str:
+    """A key before all of a time and later ones, and behind all earlier ones."""
+    return f"{at:015}"

@@ -8,8 +8,10 @@ import structlog
 
 from gateway.audit import Audit
 from gateway.config import Config
+from gateway.http.audit import AuditCalls
 from gateway.http.opt_outs import OptOutCalls
 from gateway.http.routes import Calls
+from gateway.http.suppressions import SuppressionCalls
 from gateway.message import Milliseconds
 from gateway.metrics import Metrics
 from gateway.opt_out_import import OptOutImport
@@ -49,6 +51,7 @@ class Consent:
         self.replies = OptOutReplies(self.register, rules.reply_rules(), send)
         self.suppressions = Suppressions(rules.suppressed, store, clock, limit=limits.suppressed)
         self._imports = OptOutImport(self.register, store, self.audit, clock)
+        self._carriers = frozenset(carrier.name for carrier in config.carrier)
         self._clock = clock
 
     async def load(self) -> None:
@@ -59,7 +62,11 @@ class Consent:
 
     def calls(self) -> Sequence[Calls]:
         """What it adds to the API."""
-        return [OptOutCalls(self.register, self._imports, self._clock)]
+        return [
+            OptOutCalls(self.register, self._imports, self._clock),
+            SuppressionCalls(self.suppressions, self.audit, self._carriers),
+            AuditCalls(self.audit),
+        ]
 
     async def run(self) -> None:
         """Forget what is too old, until cancelled."""

@@ -40,8 +40,9 @@ class PolicyGate:
         spread_seconds: float,
     ) -> None:
         """`counting`: the stages that count what they let through. `spread_seconds`: see `due`."""
-        self._opt_outs = opt_outs
+        self._barred = opt_outs.bar
         self._suppressed = suppressed
+        self._blacklists = suppressed.by_carrier
         self._hours = hours
         self._counting = counting
         self._accounts = accounts
@@ -55,9 +56,12 @@ class PolicyGate:
             return _BROKEN_RULE
 
     def hand_over(self, message: Message, carrier: str, *, now: Milliseconds) -> Ruling:
-        if self._opt_outs.has(message) or self._suppressed.has(carrier, message.to):
+        number, category = message.to, message.category
+        if self._barred(message.signature, message.account, number, category):
             return _OPTED_OUT
-        hours = self._hours.get(message.category)
+        if carrier in self._blacklists and self._suppressed.has(carrier, number):
+            return _OPTED_OUT
+        hours = self._hours.get(category)
         if hours is None or hours.opening(now) is None:
             return None
         return self._wait_for(hours, message, now)
@@ -79,7 +83,7 @@ class PolicyGate:
     def _release(self, message: Message, charged: bool, now: Milliseconds) -> Ruling | Charged:
         if message.send_at is not None and message.send_at > now:
             return Wait(message.send_at)
-        if self._opt_outs.has(message):
+        if self._barred(message.signature, message.account, message.to, message.category):
             return _OPTED_OUT
         hours = self._hours.get(message.category)
         if hours is not None:

@@ -39,6 +39,10 @@ class Suppressions:
         self._limit = limit
         self._mirror = Mirror(store, TABLE, _Keys(suppressed))
 
+    def has(self, carrier: str, number: str) -> bool:
+        """Whether this number is sent nothing by this carrier."""
+        return self._suppressed.has(carrier, number)
+
     async def load(self) -> None:
         """Take in what is on disk, at a start. Raises StoreError."""
         await self._mirror.load()

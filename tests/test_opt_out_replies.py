@@ -63,7 +63,7 @@ async def test_a_word_opts_out_of_the_marketing_of_the_sender_whose_message_it_a
     again = await restarted(rig)
     assert len(again.opt_outs) == 1
     assert await again.register.read(OUT) == OptOut(5, Source.REPLY, "demo", "Ｒ。", MessageId(7))
-    assert again.opt_outs.has(ADVERT)
+    assert again.opt_outs.bar(ADVERT.signature, ADVERT.account, ADVERT.to, ADVERT.category)
 
 
 async def test_it_holds_before_the_disk_has_it() -> None:

@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from gateway.message import Category, Message
+from gateway.message import Category
 from gateway.policy.candidate import Candidate
 from gateway.policy.signature import signature_fault
 from gateway.policy.verdict import Reason, Refusal
@@ -53,21 +53,18 @@ class NumberSets(Generic[Key]):
     """Numbers (E.164) by some key, held as whole numbers: about 60 octets each, and exact."""
 
     def __init__(self) -> None:
-        self._sets: dict[Key, set[int]] = {}
+        self.sets: dict[Key, set[int]] = {}  # none of them empty: for those who look often
 
     def __len__(self) -> int:
-        return sum(map(len, self._sets.values()))
-
-    def __bool__(self) -> bool:
-        return bool(self._sets)
+        return sum(map(len, self.sets.values()))
 
     def has(self, key: Key, number: str) -> bool:
-        numbers = self._sets.get(key)
+        numbers = self.sets.get(key)
         return numbers is not None and int(number) in numbers
 
     def add(self, key: Key, number: str) -> bool:
         """False when it was there."""
-        numbers = self._sets.setdefault(key, set())
+        numbers = self.sets.setdefault(key, set())
         before = len(numbers)
         numbers.add(int(number))
         return len(numbers) > before
@@ -76,10 +73,10 @@ class NumberSets(Generic[Key]):
         """False when it was not there."""
         if not self.has(key, number):
             return False
-        numbers = self._sets[key]
+        numbers = self.sets[key]
         numbers.remove(int(number))
         if not numbers:
-            del self._sets[key]
+            del self.sets[key]
         return True
 
 
@@ -87,41 +84,36 @@ class OptOuts:
     """Who has opted out."""
 
     def __init__(self, scopes: Iterable[Scope] = ()) -> None:
-        # By category first: of most there is nothing to look for, and that is seen at once.
-        self._senders: dict[Category, NumberSets[str]] = {}
+        self._numbers: dict[Category, NumberSets[str]] = {category: NumberSets() for category in Category}
+        # By category first: of most there is nothing to look for, and one look says so.
+        self._by_sender = {category: numbers.sets for category, numbers in self._numbers.items()}
         for scope in scopes:
             self.add(scope)
 
     def __len__(self) -> int:
-        return sum(map(len, self._senders.values()))
+        return sum(map(len, self._numbers.values()))
 
     def __contains__(self, scope: Scope) -> bool:
-        senders = self._senders.get(scope.category)
-        return senders is not None and senders.has(scope.sender, scope.number)
+        return self._numbers[scope.category].has(scope.sender, scope.number)
 
     def add(self, scope: Scope) -> bool:
         """From now on. False when it was so before."""
-        return self._senders.setdefault(scope.category, NumberSets()).add(scope.sender, scope.number)
+        return self._numbers[scope.category].add(scope.sender, scope.number)
 
     def discard(self, scope: Scope) -> bool:
         """No more. False when it was not so."""
-        senders = self._senders.get(scope.category)
-        return senders is not None and senders.discard(scope.sender, scope.number)
+        return self._numbers[scope.category].discard(scope.sender, scope.number)
 
     def bar(self, signature: str, account: str, number: str, category: Category) -> bool:
         """Whether somebody wants none of these from this sender, or from anybody."""
-        senders = self._senders.get(category)
-        if not senders:
+        by_sender = self._by_sender[category]
+        if not by_sender:
             return False
-        return senders.has(signature or OWN + account, number) or senders.has(EVERYONE, number)
-
-    def has(self, message: Message) -> bool:
-        """Whether the receiver of a message wants none of these from its sender."""
-        senders = self._senders.get(message.category)
-        if not senders:
+        own, everyone = by_sender.get(signature or OWN + account), by_sender.get(EVERYONE)
+        if own is None and everyone is None:
             return False
-        number = message.to
-        return senders.has(message.signature or OWN + message.account, number) or senders.has(EVERYONE, number)
+        whole = int(number)
+        return (own is not None and whole in own) or (everyone is not None and whole in everyone)
 
 
 class Suppressed:
@@ -129,12 +121,13 @@ class Suppressed:
 
     def __init__(self) -> None:
         self._numbers: NumberSets[str] = NumberSets()
+        self.by_carrier = self._numbers.sets  # for those who look often
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def __bool__(self) -> bool:
-        return bool(self._numbers)
+        return bool(self.by_carrier)
 
     def add(self, carrier: str, number: str) -> bool:
         """False when it was there."""

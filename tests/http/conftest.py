@@ -14,6 +14,7 @@ from gateway.account import Account, Quota, Scope
 from gateway.audit import Audit
 from gateway.callbacks.callbacks import Callbacks
 from gateway.callbacks.settings import CallbackSettings
+from gateway.http.audit import AuditCalls
 from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys, hash_key
 from gateway.http.operations import BindView, CarrierView
@@ -21,6 +22,7 @@ from gateway.http.opt_outs import OptOutCalls
 from gateway.http.ported import PortedNumbers
 from gateway.http.server import HttpServer
 from gateway.http.settings import HttpSettings
+from gateway.http.suppressions import SuppressionCalls
 from gateway.http.usage import UsageCalls
 from gateway.intake import Intake
 from gateway.message import Category, Entry, IdSource, MessageId, Record, Status
@@ -28,7 +30,7 @@ from gateway.metrics import Metrics
 from gateway.numbers import Network, NumberPlan
 from gateway.opt_out_import import OptOutImport
 from gateway.opt_outs import OptOutRegister
-from gateway.policy.consent import OptOuts
+from gateway.policy.consent import OptOuts, Suppressed
 from gateway.policy.content import ContentStage
 from gateway.policy.number import NumberStage
 from gateway.policy.pipeline import Pipeline
@@ -43,6 +45,7 @@ from gateway.routing.router import Router
 from gateway.routing.routes import CarrierReach
 from gateway.rulings import Reviewed
 from gateway.store.memory import MemoryStore
+from gateway.suppression import Suppressions
 from gateway.usage import Usage, UsageSettings
 
 NOW = 1_772_323_200_000  # 2026-03-01T00:00:00Z
@@ -145,6 +148,7 @@ class Api:
         self.operations = FakeOperations()
         self.metrics = FakeMetrics()
         self.accepted: list[Record] = []
+        self.suppressed = Suppressed()
         self.networks = Networks(NumberPlan.parse(PLAN))
         ports = Ports(self.networks, self.store, self.clock)
         self.quotas = QuotaStage(
@@ -156,7 +160,7 @@ class Api:
             pipeline=Pipeline(
                 [NumberStage(self.networks), SignatureStage(), ContentStage()], [ReviewStage()], booking=[self.quotas]
             ),
-            router=Router([carrier], []),
+            router=Router([carrier], [], self.suppressed),
             store=self.store,
             ids=IdSource(node=1, last=MessageId(0)),
             refs=ClientRefs(ClientRefSettings()),
@@ -175,6 +179,7 @@ class Api:
         self.audit = audit = Audit(self.store, self.clock, keep_seconds=86_400)
         self.opt_outs = OptOuts()
         self.register = OptOutRegister(self.opt_outs, self.store, audit, limit=10_000)
+        self.suppressions = Suppressions(self.suppressed, self.store, self.clock, limit=3)
         imports = OptOutImport(self.register, self.store, audit, self.clock)
         self.server = HttpServer(
             settings,
@@ -187,6 +192,8 @@ class Api:
             clock=self.clock,
             calls=[
                 OptOutCalls(self.register, imports, self.clock),
+                SuppressionCalls(self.suppressions, audit, {"cmcc-a"}),
+                AuditCalls(audit),
                 HeldCalls(Reviews(self.desk, self.store, audit)),
                 PortedNumbers(ports, takes_hashes=False),
                 UsageCalls(self.usage, self.clock),
