@@ -18,9 +18,10 @@ from gateway.policy.consent import OptOuts, Suppressed
 from gateway.policy.hours import Hours, is_exempt
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.verdict import Reason
-from gateway.rulings import Charged, Ruling, Stop, Wait
+from gateway.rulings import Charged, NotHere, Release, Ruling, Stop, Wait
 
 _OPTED_OUT: Final = Stop(Reason.OPTED_OUT)
+_BLACKLISTED: Final = NotHere(Reason.OPTED_OUT)
 _BROKEN_RULE: Final = Stop(Reason.INTERNAL)  # a rule that fails lets nothing through
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ class PolicyGate:
         self._accounts = accounts
         self._spread_milliseconds = round(spread_seconds * 1_000)
 
-    def release(self, message: Message, *, charged: bool, now: Milliseconds) -> Ruling | Charged:
+    def release(self, message: Message, *, charged: bool, now: Milliseconds) -> Release:
         try:
             return self._release(message, charged, now)
         except Exception as error:  # noqa: BLE001 a rule that fails stops its own message, and no others
@@ -60,7 +61,7 @@ class PolicyGate:
         if self._barred(message.signature, message.account, number, category):
             return _OPTED_OUT
         if carrier in self._blacklists and self._suppressed.has(carrier, number):
-            return _OPTED_OUT
+            return _BLACKLISTED
         hours = self._hours.get(category)
         if hours is None or hours.opening(now) is None:
             return None
@@ -80,7 +81,7 @@ class PolicyGate:
             span = min(span, hours.open_for(opens_at) // 2)
         return opens_at + (_mixed(message.id) * span >> 32 if span > 0 else 0)
 
-    def _release(self, message: Message, charged: bool, now: Milliseconds) -> Ruling | Charged:
+    def _release(self, message: Message, charged: bool, now: Milliseconds) -> Release:
         if message.send_at is not None and message.send_at > now:
             return Wait(message.send_at)
         if self._barred(message.signature, message.account, message.to, message.category):

@@ -28,9 +28,12 @@ class Ranking:
     def rank(self, message: Message) -> tuple[str, ...]:
         """The carriers that may take it, best first.
 
-        A message was accepted for its candidates of then: they hold when the routes of now have none for it.
+        A message was accepted for its candidates of then: they hold when the routes of now have none for it, but for
+        those that have blacklisted its receiver since.
         """
-        return self._router.rank(self._candidate(message), now=self._clock()) or message.carriers
+        candidate = self._candidate(message)
+        ranked = self._router.rank(candidate, now=self._clock())
+        return ranked or self._router.without_suppressed(candidate, message.carriers)
 
     def goes_on_when_refused(self, message: Message) -> bool:
         """Whether its route sends it by the next carrier when one has refused it for good."""

@@ -29,7 +29,14 @@ class Charged(msgspec.Struct, frozen=True, gc=False):
     time: ChargeTime
 
 
-Ruling = Wait | Stop | None
+class NotHere(msgspec.Struct, frozen=True, gc=False):
+    """Another carrier may have it, this one may not. `reason`: the code with which it fails where there is no other."""
+
+    reason: str
+
+
+Release = Wait | Stop | Charged | None
+Ruling = Wait | Stop | NotHere | None
 
 
 class Reviewed(msgspec.Struct, frozen=True):
@@ -42,7 +49,7 @@ class Reviewed(msgspec.Struct, frozen=True):
 class Gate(Protocol):
     """Asked before a message that waited goes on. `now`: the wall clock."""
 
-    def release(self, message: Message, *, charged: bool, now: Milliseconds) -> Ruling | Charged:
+    def release(self, message: Message, *, charged: bool, now: Milliseconds) -> Release:
         """Whether it may be queued now. If so it is charged in this very call, unless it is `charged` already."""
 
     def hand_over(self, message: Message, carrier: str, *, now: Milliseconds) -> Ruling:

@@ -16,7 +16,7 @@ from gateway.policy.hours import Hours
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.verdict import Reason, Refusal
 from gateway.policy.windows import Holidays, Windows, parse_window
-from gateway.rulings import Charged, Ruling, Stop, Wait
+from gateway.rulings import Charged, NotHere, Release, Stop, Wait
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NUMBER = "+8613800138000"
@@ -80,10 +80,10 @@ class Rig:
             spread_seconds=spread_seconds,
         )
 
-    def release(self, message: Message, *, charged: bool = False, now: int = NOON) -> Ruling | Charged:
+    def release(self, message: Message, *, charged: bool = False, now: int = NOON) -> Release:
         return self.gate.release(message, charged=charged, now=now)
 
-    def hand_over(self, message: Message, *, carrier: str = "cmcc-a", now: int = NOON) -> Ruling:
+    def hand_over(self, message: Message, *, carrier: str = "cmcc-a", now: int = NOON) -> Release:
         return self.gate.hand_over(message, carrier, now=now)
 
 
@@ -134,7 +134,7 @@ def test_whom_a_carrier_has_blacklisted_gets_nothing_there_and_something_elsewhe
     rig = Rig()
     rig.suppressed.add("cmcc-a", NUMBER)
 
-    assert rig.hand_over(a_message()) == Stop("opted_out")
+    assert rig.hand_over(a_message()) == NotHere("opted_out")
     assert rig.hand_over(a_message(), carrier="cmcc-b") is None
 
 

@@ -2,6 +2,7 @@
 
 from gateway.message import Category
 from gateway.numbers import Network
+from gateway.policy.consent import Suppressed
 from gateway.ranking import Ranking
 from gateway.routing.router import Router
 from gateway.routing.routes import CarrierReach, Route
@@ -39,6 +40,18 @@ def test_a_number_that_was_ported_since_goes_by_the_carriers_of_its_network_of_n
 def test_the_candidates_of_acceptance_hold_when_the_routes_of_now_have_none():
     now = ranking(Route(carriers=("backup",), categories=frozenset({Category.OTP})))
     assert now.rank(a_message(carriers=("cmcc-a",))) == ("cmcc-a",)
+
+
+def test_who_has_blacklisted_the_receiver_is_in_no_ranking():
+    suppressed = Suppressed()
+    message = a_message(carriers=("cmcc-a", "backup"))
+    for routes in ([], [Route(carriers=("backup",), categories=frozenset({Category.OTP}))]):
+        now = Ranking(Router(CARRIERS, routes, suppressed), {DEMO.name: DEMO}, lambda _: Network.CMCC, lambda: NOW)
+        suppressed.add("backup", message.to)
+        assert "backup" not in now.rank(message)
+        suppressed.add("cmcc-a", message.to)
+        assert not {"cmcc-a", "backup"} & set(now.rank(message))
+        suppressed.discard("cmcc-a", message.to)
 
 
 def test_a_route_that_knows_the_account_says_whether_what_is_refused_goes_on():

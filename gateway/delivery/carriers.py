@@ -7,7 +7,7 @@ hands over until there is no free slot, no token or no record. Nothing in it wai
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, assert_never
 
 import msgspec
 import structlog
@@ -17,7 +17,7 @@ from gateway.delivery import outcomes
 from gateway.delivery.answers import Answers, Flight, start
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.binds import Bind
-from gateway.delivery.elsewhere import Elsewhere
+from gateway.delivery.elsewhere import Elsewhere, Why
 from gateway.delivery.handover import source_address, submit_sm
 from gateway.delivery.keeping import Keeping, forget_everywhere
 from gateway.delivery.lanes import Lane
@@ -29,7 +29,7 @@ from gateway.delivery.waiting import Waiting
 from gateway.delivery.wording import Wording, word_record
 from gateway.message import FINAL, Attempt, MessageId, Milliseconds, PartStatus, Priority, Record, Status
 from gateway.rates import delay_seconds
-from gateway.rulings import Wait
+from gateway.rulings import NotHere, Stop, Wait
 from gateway.smpp import EncodeError, Pdu, SubmitSm
 from gateway.store.api import StoreError
 
@@ -72,6 +72,7 @@ class Carrier:
     ) -> None:
         self.settings = settings
         self._waiting = waiting
+        self._elsewhere = elsewhere
         self.lanes = lanes
         self._in_order = tuple(lanes[priority] for priority in Priority)  # high, normal, low
         self._shared = shared
@@ -294,13 +295,18 @@ class Carrier:
         if record.state.status is not Status.QUEUED:
             return True
         ruling = self._shared.gate.hand_over(record.message, self.settings.name, now=at)
-        if ruling is None:
-            return True
-        if isinstance(ruling, Wait):
-            self._waiting.put_off(record, ruling, at=at)
-        else:
-            outcomes.end(record, Status.FAILED, at=at, reason=ruling.reason)
-            self.keep(record)
+        match ruling:
+            case None:
+                return True
+            case Wait():
+                self._waiting.put_off(record, ruling, at=at)
+            case NotHere() if self._elsewhere.send(record, Why.BLACKLISTED):
+                pass
+            case NotHere() | Stop():
+                outcomes.end(record, Status.FAILED, at=at, reason=ruling.reason)
+                self.keep(record)
+            case _:
+                assert_never(ruling)
         return False
 
     def _hand_over(self, bind: Bind, handover: Handover, now: float, at: Milliseconds) -> None:

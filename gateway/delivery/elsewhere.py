@@ -20,6 +20,7 @@ class Why(StrEnum):
     REFUSED = "refused"  # a command_status said so
     DOWN = "down"
     PAUSED = "paused"
+    BLACKLISTED = "blacklisted"  # the carrier does not want the number
     RECEIPT = "receipt"  # the carrier took it, and could not deliver it
     OVERDUE = "overdue"  # the carrier took it, and never said what became of it
 

@@ -16,7 +16,7 @@ from gateway.delivery import outcomes
 from gateway.delivery.live import Reading
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.message import MessageId, Milliseconds, Record, Status
-from gateway.rulings import Charged, Reviewed, Stop, Wait
+from gateway.rulings import Charged, Release, Reviewed, Stop, Wait
 from gateway.store.api import Commit, StoreError
 
 AT_ONCE: Final = 500
@@ -132,7 +132,7 @@ class Waiting:
             outcomes.end(record, Status.EXPIRED, at=now, reason="validity ended")
             return self._end(record)
         charged = record.charged_at is not None
-        ruling = self._shared.gate.release(record.message, charged=charged, now=now)
+        ruling: Release = self._shared.gate.release(record.message, charged=charged, now=now)
         match ruling:
             case None:
                 outcomes.release(record, at=now)

@@ -61,6 +61,11 @@ class Router:
         leg = self._leg(candidate, now)
         return () if leg is None else self._order(leg, candidate, now)
 
+    def without_suppressed(self, candidate: Candidate, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of some carriers that have not blacklisted its receiver."""
+        number, suppressed = candidate.to, self._suppressed
+        return tuple([name for name in names if not suppressed.has(name, number)])
+
     def refusal(self, candidate: Candidate, *, now: Milliseconds) -> Refusal:
         """Why no carrier is left."""
         leg = self._leg(candidate, now)
@@ -102,8 +107,7 @@ class Router:
         if strategy is not Strategy.ORDERED and len(names) > 1:
             names = self._by_strategy(leg, strategy, candidate, now)
         if self._suppressed:
-            number, suppressed = candidate.to, self._suppressed
-            names = tuple([name for name in names if not suppressed.has(name, number)])
+            names = self.without_suppressed(candidate, names)
         if self.resting and len(names) > 1:
             names = tuple(sorted(names, key=lambda name: self.resting.rests(name, candidate.to, now=now)))
         return names

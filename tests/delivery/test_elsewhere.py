@@ -6,8 +6,9 @@ from gateway.delivery import outcomes
 from gateway.delivery.elsewhere import Why
 from gateway.delivery.settings import OnDoubt
 from gateway.message import Message, PartStatus, Record, Status
+from gateway.rulings import NotHere, Ruling
 from gateway.smpp import CommandStatus
-from tests.delivery.rig import RESEND, WAIT, Rig, running
+from tests.delivery.rig import RESEND, WAIT, OpenGate, Rig, running
 from tests.delivery.samples import CARRIER, LONG, bind_settings, carrier_settings, eventually, statuses
 from tests.delivery.scripted_smsc import ScriptedSmsc, accept, keep_silent, refuse, scripted
 
@@ -162,3 +163,41 @@ async def test_a_doubt_moves_nothing_of_several_parts(parts: int):
                 outcomes.unanswered(record, n, 0, "timeout", OnDoubt.RESEND, at=rig.now())
             assert set(statuses(record)) == {PartStatus.WAITING}
             assert outcomes.may_change_carrier(record) is (parts == 1)
+
+
+class Blacklists(OpenGate):
+    """Carriers that do not want the number; nobody minds but them."""
+
+    def __init__(self, *carriers: str) -> None:
+        self.carriers = set(carriers)
+
+    def hand_over(self, message: Message, carrier: str, *, now: int) -> Ruling:
+        return NotHere("opted_out") if carrier in self.carriers else None
+
+    def rank(self, message: Message) -> list[str]:
+        return [name for name in message.carriers if name not in self.carriers]
+
+
+async def test_whom_a_carrier_has_blacklisted_since_goes_by_the_next():
+    async with scripted() as first, scripted() as second:
+        gate = Blacklists(CARRIER)
+        async with running(*two_carriers(first, second), gate=gate) as rig:
+            rig.shared.rank = gate.rank
+            await both_up(rig)
+            stored = await rig.until(await rig.accept(carriers=BOTH), Status.SUBMITTED)
+
+            assert been_to(stored) == ["cmcc-b"]
+            assert first.submits == []
+            assert "goes by cmcc-b: blacklisted" in [entry.reason for entry in stored.state.timeline]
+
+
+async def test_whom_all_have_blacklisted_counts_as_opted_out():
+    async with scripted() as first, scripted() as second:
+        gate = Blacklists(*BOTH)
+        async with running(*two_carriers(first, second), gate=gate) as rig:
+            rig.shared.rank = gate.rank
+            await both_up(rig)
+            stored = await rig.until(await rig.accept(carriers=BOTH), Status.FAILED)
+
+            assert stored.state.timeline[-1].reason == "opted_out"
+            assert first.submits == second.submits == []
