@@ -17,7 +17,7 @@ from gateway.intake import Accepted, Decision
 from gateway.message import Category
 from gateway.opt_outs import OptOut, OptOutRegister, Source
 from gateway.policy.candidate import Draft
-from gateway.policy.consent import EVERYONE, OWN, Scope, sender_of
+from gateway.policy.consent import OWN, Scope, sender_of
 from gateway.policy.replies import OPT_OUT_WORDS, Wish, wish
 from gateway.replies import Noted, Reply
 
@@ -80,10 +80,8 @@ class OptOutReplies:
             await asyncio.shield(commit)
 
     async def _opt_in(self, reply: Reply, rules: ReplyRules) -> None:
-        """The subscriber's own word takes back every opt-out from this sender, those from everyone too."""
-        scopes = _scopes(reply, rules.account)
-        scopes.append(Scope(EVERYONE, reply.phone, Category.MARKETING))
-        known = [scope for scope in scopes if scope in self._register]
+        """What somebody tells one sender says nothing of the others: an opt-out from everyone stands."""
+        known = [scope for scope in _scopes(reply, rules.account) if scope in self._register]
         if known and rules.opt_in_answer:
             await self._answer(reply, rules.account, rules.opt_in_answer)
         for scope in known:

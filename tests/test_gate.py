@@ -16,7 +16,7 @@ from gateway.policy.hours import Hours
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.verdict import Reason, Refusal
 from gateway.policy.windows import Holidays, Windows, parse_window
-from gateway.rulings import Charged, NotHere, Release, Stop, Wait
+from gateway.rulings import Charged, NotHere, Release, Ruling, Stop, Wait
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NUMBER = "+8613800138000"
@@ -83,7 +83,7 @@ class Rig:
     def release(self, message: Message, *, charged: bool = False, now: int = NOON) -> Release:
         return self.gate.release(message, charged=charged, now=now)
 
-    def hand_over(self, message: Message, *, carrier: str = "cmcc-a", now: int = NOON) -> Release:
+    def hand_over(self, message: Message, *, carrier: str = "cmcc-a", now: int = NOON) -> Ruling:
         return self.gate.hand_over(message, carrier, now=now)
 
 

@@ -1,12 +1,13 @@
 """GET /v1/held, and the reviewers' words: POST /v1/messages/{id}/approve and /reject."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
 
 from gateway.account import Scope
-from gateway.http.answers import ListView, message_view
+from gateway.http.answers import ListView, MessageView, message_view
 from gateway.http.calls import Answer, Call, answer
 from gateway.http.fields import Field, Fields, Limit, Shown, take_fields, take_parameters
 from gateway.http.formats import Shape, shape_of
@@ -18,6 +19,7 @@ from gateway.review import LONGEST_REASON, NotHeldError, Reviews, Word
 from gateway.store.api import StoreError
 
 _MAX_BODY_BYTES: Final = 65_536
+_SLICE: Final = 200  # messages shown between two returns to the loop
 
 ReasonText = Annotated[str, msgspec.Meta(max_length=LONGEST_REASON, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 
@@ -74,7 +76,11 @@ class HeldCalls:
             page = await self._reviews.held(after=after, limit=values.get("limit", 100))
         except StoreError:
             raise Problem(Code.STORE_UNAVAILABLE, "The store cannot be read at the moment.") from None
-        views = [message_view(record, mask_codes=True) for record in page.records]
+        views: list[MessageView] = []
+        for start in range(0, len(page.records), _SLICE):
+            if start:
+                await asyncio.sleep(0)
+            views += [message_view(record, mask_codes=True) for record in page.records[start : start + _SLICE]]
         return answer(call, ListView(views, None if page.after is None else cursor_of(page.after)))
 
     async def approve(self, call: Call) -> Answer:

@@ -19,7 +19,7 @@ async def test_a_message_that_may_go_is_explained_stage_by_stage(api: Any) -> No
         "verdict": "accept",
         "stages": [
             {"stage": stage, "verdict": "accept", "code": None, "detail": None, "data": {}}
-            for stage in ("number", "signature", "content", "quota", "route")
+            for stage in ("number", "signature", "content", "review", "quota", "route")
         ],
         "coding": "ucs2",
         "parts": 1,
@@ -33,7 +33,7 @@ async def test_a_message_that_may_not_go_is_told_why_and_what_was_not_asked(api:
     reply = await explain(api, {"to": "12", "text": TEXT}, **{"Accept-Language": "zh"})
 
     assert reply.json["verdict"] == "refuse"
-    assert [stage["verdict"] for stage in reply.json["stages"]] == ["refuse"] + ["not_run"] * 4
+    assert [stage["verdict"] for stage in reply.json["stages"]] == ["refuse"] + ["not_run"] * 5
     assert reply.json["stages"][0]["code"] == "invalid_number"
     assert reply.json["stages"][0]["detail"].startswith("该号码无法使用")
     assert reply.json["routes"] == []
