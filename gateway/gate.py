@@ -14,7 +14,7 @@ from gateway.log_values import places_of
 from gateway.message import Category, ChargeTime, Message, Milliseconds
 from gateway.numbers import MAINLAND_PREFIX
 from gateway.policy.candidate import candidate_of
-from gateway.policy.consent import OptOuts, Suppressed
+from gateway.policy.consent import OptOuts, Suppressed, are_barred, sender_of
 from gateway.policy.hours import Hours, is_exempt
 from gateway.policy.pipeline import Pipeline
 from gateway.policy.verdict import Reason
@@ -42,8 +42,8 @@ class PolicyGate:
     ) -> None:
         """`counting`: the stages that count what they let through. `spread_seconds`: see `due`."""
         self._barred = opt_outs.bar
-        self._suppressed = suppressed
-        self._blacklists = suppressed.by_carrier
+        self._opted_out = opt_outs.by_sender
+        self._blacklisted = suppressed.by_carrier
         self._hours = hours
         self._counting = counting
         self._accounts = accounts
@@ -57,11 +57,14 @@ class PolicyGate:
             return _BROKEN_RULE
 
     def hand_over(self, message: Message, carrier: str, *, now: Milliseconds) -> Ruling:
-        number, category = message.to, message.category
-        if self._barred(message.signature, message.account, number, category):
-            return _OPTED_OUT
-        if carrier in self._blacklists and self._suppressed.has(carrier, number):
-            return _BLACKLISTED
+        category = message.category
+        opted_out, blacklisted = self._opted_out[category], self._blacklisted.get(carrier)
+        if opted_out or blacklisted:
+            number = int(message.to)
+            if opted_out and are_barred(opted_out, sender_of(message.signature, message.account), number):
+                return _OPTED_OUT
+            if blacklisted and number in blacklisted:
+                return _BLACKLISTED
         hours = self._hours.get(category)
         if hours is None or hours.opening(now) is None:
             return None

@@ -168,4 +168,7 @@ def _key(scope: Scope) -> str:
 
 def _scope(key: str) -> Scope:
     number, category, sender = key.split("/", 2)
-    return Scope(sender, number, Category(category))
+    return Scope(sender, number, _CATEGORIES[category])
+
+
+_CATEGORIES: Final = {str(category): category for category in Category}

@@ -5,7 +5,7 @@ An opt-out is from a sender: the signature, which accounts may share, or of mess
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -85,8 +85,8 @@ class OptOuts:
 
     def __init__(self, scopes: Iterable[Scope] = ()) -> None:
         self._numbers: dict[Category, NumberSets[str]] = {category: NumberSets() for category in Category}
-        # By category first: of most there is nothing to look for, and one look says so.
-        self._by_sender = {category: numbers.sets for category, numbers in self._numbers.items()}
+        # For those who look often. By category first: of most there is nothing to look for, and one look says so.
+        self.by_sender = {category: numbers.sets for category, numbers in self._numbers.items()}
         for scope in scopes:
             self.add(scope)
 
@@ -106,14 +106,17 @@ class OptOuts:
 
     def bar(self, signature: str, account: str, number: str, category: Category) -> bool:
         """Whether somebody wants none of these from this sender, or from anybody."""
-        by_sender = self._by_sender[category]
-        if not by_sender:
-            return False
-        own, everyone = by_sender.get(signature or OWN + account), by_sender.get(EVERYONE)
-        if own is None and everyone is None:
-            return False
-        whole = int(number)
-        return (own is not None and whole in own) or (everyone is not None and whole in everyone)
+        by_sender = self.by_sender[category]
+        return bool(by_sender) and are_barred(by_sender, sender_of(signature, account), int(number))
+
+
+def are_barred(by_sender: Mapping[str, set[int]], sender: str, number: int) -> bool:
+    """Whether a number is among those of a sender, or of everyone."""
+    own = by_sender.get(sender)
+    if own is not None and number in own:
+        return True
+    everyone = by_sender.get(EVERYONE)
+    return everyone is not None and number in everyone
 
 
 class Suppressed:

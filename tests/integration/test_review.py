@@ -76,3 +76,30 @@ async def test_held_messages_outlive_a_kill_and_go_once_when_a_reviewer_lets_the
             submitted = [each.phone.removeprefix("+") async for each in control.submitted()]
             assert submitted == ["8613800131101"]
             assert await gateway.stop() == 0
+
+
+async def test_what_is_approved_is_charged_then_and_held_to_the_caps_of_then(tmp_path: Path) -> None:
+    async with running_simulator({}, tmp_path) as (smpp, control):
+        tables = gateway_tables(smpp, tmp_path / "store", on_doubt="resend")
+        tables["account"][0]["review"] = ["marketing"]
+        tables["account"].append({"name": "reviewer", "key": REVIEWER, "scopes": ["review"]})
+        tables["cap"] = [
+            {"name": "one", "category": "marketing", "key": ["number"], "limit": 1, "window_seconds": 86_400}
+        ]
+        async with stopping(Gateway(tables, tmp_path)) as gateway:
+            await gateway.start()
+            adverts = [{"to": "13800131101", "text": f"酬宾第{n}日。", "category": "marketing"} for n in range(3)]
+            _, answer = await ask(gateway, "POST", "/v1/messages", json=adverts)
+            assert [result["status"] for result in answer["results"]] == ["held"] * 3, "nothing is charged yet"
+            never, first, second = [result["id"] for result in answer["results"]]
+
+            await ask(gateway, "POST", f"/v1/messages/{never}/reject", key=REVIEWER)
+            for _ in range(2):
+                status, _ = await ask(gateway, "POST", f"/v1/messages/{first}/approve", key=REVIEWER)
+                assert status == 200
+            status, over = await ask(gateway, "POST", f"/v1/messages/{second}/approve", key=REVIEWER)
+
+            assert (status, over["status"], over["timeline"][-1]["reason"]) == (200, "failed", "frequency_cap")
+            assert (await status_of(gateway, first, "delivered", "failed"))["status"] == "delivered"
+            assert len([each async for each in control.submitted()]) == 1
+            assert await gateway.stop() == 0
