@@ -76,6 +76,7 @@ async def test_every_fault_has_its_line_and_nothing_is_taken() -> None:
         (b"number\n13800138000\n", 1, "must name the columns"),
         (b"to,to\n", 1, "must name the columns"),
         (b"to\n13800138000\n\xff\n", 3, "UTF-8"),
+        (b"to\n" + b"13800138000\n" * 10_000 + b"\xe4\xb8", 10_002, "UTF-8"),
         (b'to\n13800138000\n"13800138000\n', 3, "well-formed CSV"),
         (b"to,category\n13800138000,spam\n", 2, "must be one of otp, notification, marketing"),
         (b"to\n" + b"1" * 200_000, 2, "well-formed CSV"),
