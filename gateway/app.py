@@ -33,6 +33,7 @@ from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.ported import PortedNumbers
+from gateway.http.reload import ReloadCalls
 from gateway.http.server import HttpServer
 from gateway.http.usage import UsageCalls
 from gateway.intake import Decision, Intake
@@ -307,6 +308,7 @@ class Gateway:
             calls=[
                 *self._consent.calls(),
                 HeldCalls(Reviews(delivery, self._store, self._consent.audit)),
+                ReloadCalls(self.reload, self._consent.audit),
                 PortedNumbers(self._ports, takes_hashes=bool(self._config.numbers.ported_key)),
                 UsageCalls(self._usage, wall_clock),
             ],

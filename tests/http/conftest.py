@@ -20,6 +20,7 @@ from gateway.http.keys import Keys, hash_key
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.opt_outs import OptOutCalls
 from gateway.http.ported import PortedNumbers
+from gateway.http.reload import ReloadCalls
 from gateway.http.server import HttpServer
 from gateway.http.settings import HttpSettings
 from gateway.http.suppressions import SuppressionCalls
@@ -149,6 +150,7 @@ class Api:
         self.metrics = FakeMetrics()
         self.accepted: list[Record] = []
         self.suppressed = Suppressed()
+        self.reload_faults: list[str] = []
         self.networks = Networks(NumberPlan.parse(PLAN))
         ports = Ports(self.networks, self.store, self.clock)
         self.quotas = QuotaStage(
@@ -194,12 +196,17 @@ class Api:
                 OptOutCalls(self.register, imports, self.clock),
                 SuppressionCalls(self.suppressions, audit, {"cmcc-a"}),
                 AuditCalls(audit),
+                ReloadCalls(self.reload, audit),
                 HeldCalls(Reviews(self.desk, self.store, audit)),
                 PortedNumbers(ports, takes_hashes=False),
                 UsageCalls(self.usage, self.clock),
             ],
         )
         self.session: aiohttp.ClientSession
+
+    async def reload(self) -> list[str]:
+        """What the running gateway would find wrong with its files."""
+        return self.reload_faults
 
     @property
     def url(self) -> str:
