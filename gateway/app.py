@@ -176,7 +176,7 @@ class Gateway:
             self._intake = intake = self._make_intake(delivery, ids, refs, gate, caps, snapshots)
             server = self._server(intake, delivery)
             await server.start()
-            self._add_gauges(delivery, refs)
+            self._add_gauges(delivery, refs, caps)
             gc.collect()
             gc.freeze()
             self._ready = True
@@ -314,7 +314,7 @@ class Gateway:
             ],
         )
 
-    def _add_gauges(self, delivery: Delivery, refs: ClientRefs) -> None:
+    def _add_gauges(self, delivery: Delivery, refs: ClientRefs, caps: CapsStage) -> None:
         add = self._metrics.add_gauge
         carriers = delivery.carriers.values()
 
@@ -363,6 +363,7 @@ class Gateway:
             ("source",),
             lambda: [((source,), count) for source, count in networks.lookups.items()],
         )
+        add("gateway_cap_charges", "Charges that count, up to caps.max_charges.", (), lambda: [((), len(caps.charges))])
         add("gateway_build_info", "1, with the version.", ("version",), lambda: [((VERSION,), 1)])
 
     # --- run and stop ------------------------------------------------------------------------------------------------

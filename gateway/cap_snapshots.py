@@ -125,10 +125,7 @@ class CapSnapshots:
             for after, value in entries:
                 place = int(after.removeprefix(_SLICE))
                 self._through[place] = max(self._through[place], _ID.unpack_from(value)[0])
-                for charge in unpack(value[_ID.size :]):
-                    latest = max(latest, charge.at)
-                    stage.note_wall(charge.wall * 1_000)
-                    stage.restore(charge)
+                latest = max(latest, stage.take_in(value[_ID.size :]))
             await asyncio.sleep(0)
         return latest
 

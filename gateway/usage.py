@@ -13,7 +13,7 @@ behind it, whose records tell of them. Of what was submitted, delivered and fail
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from struct import Struct
 from typing import Annotated, Final
@@ -163,20 +163,27 @@ class Usage:
         counts[place] += 1
         counts[place + 1] += len(record.state.parts)
 
-    def _count_accepted(self, messages: Iterable[Message]) -> None:
-        sums: dict[tuple[str, str, str, str], list[int]] = {}
+    def _count_accepted(self, messages: Sequence[Message]) -> None:
+        """Of one commit, or of one read: hardly ever of more than one day."""
         day_of = self._calendar.day_of
-        for message in messages:
-            key = (day_of(_wall_of(message)), message.account, str(message.category), str(message.network))
-            found = sums.get(key)
-            if found is None:
-                found = sums[key] = [0, 0]
-            found[0] += 1
-            found[1] += message.parts
-        for (day, account, category, network), (count, segments) in sums.items():
-            counts = self._at(day, (account, category, "", network))
-            counts[_ACCEPTED] += count
-            counts[_ACCEPTED + 1] += segments
+        days = {day_of(_wall_of(messages[0])), day_of(_wall_of(messages[-1]))}  # they are in the order of their times
+        if len(days) > 1:
+            days = {day_of(_wall_of(message)) for message in messages}
+        for day in days:
+            sums: dict[tuple[str, str, str], list[int]] = {}
+            for message in messages:
+                if len(days) > 1 and day_of(_wall_of(message)) != day:
+                    continue
+                key = (message.account, message.category, message.network)
+                found = sums.get(key)
+                if found is None:
+                    found = sums[key] = [0, 0]
+                found[0] += 1
+                found[1] += message.parts
+            for (account, category, network), (count, segments) in sums.items():
+                counts = self._at(day, (account, str(category), "", str(network)))
+                counts[_ACCEPTED] += count
+                counts[_ACCEPTED + 1] += segments
 
     def _of(self, message: Message, carrier: str, at: Milliseconds) -> list[int]:
         self._enter(at // 1_000)

@@ -173,6 +173,22 @@ async def test_a_crash_before_midnight_is_counted_on_its_own_day_after_it(make_s
     await life.store.close()
 
 
+async def test_messages_of_several_days_that_are_read_at_once_are_counted_on_theirs():
+    store = MemoryStore()
+    life = await Life(store).start()
+    await life.flush()
+    for _ in range(3):
+        await life.accept(2)
+        life.now += 86_400_000
+        life.usage.today(at=life.now)
+    await store.close()
+
+    life = await Life(store, now=life.now).start()
+    assert await life.lines("day", last=date(2026, 4, 3)) == {
+        (f"2026-{day}",): {"accepted": (2, 2)} for day in ("03-30", "03-31", "04-01")
+    }
+
+
 async def test_a_store_that_was_not_counted_yet_counts_from_now_on():
     store = MemoryStore()
     life = await Life(store).start()

@@ -16,7 +16,7 @@ from gateway.message import Category, ChargeTime, Message, MessageId, Millisecon
 from gateway.policy.candidate import Candidate
 from gateway.policy.cap_rules import Rule, Tally, moment
 from gateway.policy.cap_settings import Cap
-from gateway.policy.charges import CATEGORY_CODES, CHARGE_BYTES, Charge, Charges, Fields, subject_of
+from gateway.policy.charges import CATEGORY_CODES, CHARGE_BYTES, Charge, Charges, Fields, subject_of, unpack
 from gateway.policy.verdict import Reason, Refusal
 
 SECRET_BYTES: Final = 32
@@ -219,6 +219,16 @@ class CapsStage:
         self.charges.add(charge)
         for tally in self._plans[charge[0] >> 56].tallies:
             tally.add(charge)
+
+    def take_in(self, octets: bytes) -> Milliseconds:
+        """Count the charges of a slice; return the latest time by the gateway's clock that is among them."""
+        latest, wall = self.charges.take_in(octets)
+        self.note_wall(wall * 1_000)
+        if self._all_tallies:
+            for charge in unpack(octets):
+                for tally in self._plans[charge.category].tallies:
+                    tally.add(charge)
+        return latest
 
     def forget(self, charge: Charge) -> None:
         """Count a charge no more."""

@@ -22,6 +22,7 @@ SLICE_SHARDS: Final = 1_024
 # number and category, message id, gateway's clock, wall clock, signature, account, content
 _LAYOUT: Final = Struct("<QQQIII8s")
 CHARGE_BYTES: Final = _LAYOUT.size
+_TIMES: Final = Struct("<Q8xQI16x")  # of the same, what a start looks at
 _pack: Final = _LAYOUT.pack
 _iter_unpack: Final[Callable[[bytes], Iterator[Any]]] = _LAYOUT.iter_unpack
 _NUMBER_BITS: Final = 56
@@ -109,6 +110,25 @@ class Charges:
         self._shards[place] += _pack(*charge)
         self._changes[place // SLICE_SHARDS] += 1
         self.count += 1
+
+    def take_in(self, octets: bytes) -> tuple[Milliseconds, int]:
+        """Add all charges of a `dump`; return their latest times, by the gateway's clock and by the wall clock."""
+        shards, salt, size = self._shards, self._salt, self._size
+        latest = latest_wall = start = 0
+        whole = len(octets) - len(octets) % CHARGE_BYTES  # a rest is no charge, and never was one
+        for subject, at, wall in _TIMES.iter_unpack(octets[:whole]):
+            end = start + CHARGE_BYTES
+            shards[(subject & _NUMBER_MASK ^ salt) % size] += octets[start:end]
+            start = end
+            if at > latest:
+                latest = at
+            if wall > latest_wall:
+                latest_wall = wall
+        self.count += whole // CHARGE_BYTES
+        if whole:
+            first = _TIMES.unpack_from(octets)[0]
+            self._changes[self.slice_of(first & _NUMBER_MASK)] += 1
+        return latest, latest_wall
 
     def find(self, number: int, message_id: MessageId) -> Charge | None:
         """The charge of one message."""
