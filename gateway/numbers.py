@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 MAINLAND_PREFIX: Final = "+86"  # of every number of mainland China, and of no other
+MOBILE_DIGITS: Final = 11  # of a mobile number of mainland China, without its country code
 MAX_SPELLING_LENGTH: Final = 64  # a number with all its spaces, signs and prefixes is shorter
 
 
@@ -96,7 +97,10 @@ _CLEAN: Final = str.maketrans("０１２３４５６７８９＋", "0123456789+"
 
 def normalise(raw: str) -> Number:
     """Return the number that `raw` spells. Raises InvalidNumber."""
-    mainland = _MAINLAND.fullmatch(raw)  # clean already, as most are
+    digits = raw.removeprefix(MAINLAND_PREFIX)
+    if len(digits) == MOBILE_DIGITS and digits.isdigit() and digits.isascii() and "13" <= digits[:2] <= "19":
+        return Number(MAINLAND_PREFIX + digits, mainland=True)  # as most are, without a pattern in half the time
+    mainland = _MAINLAND.fullmatch(raw)
     if mainland is None:
         if len(raw) > MAX_SPELLING_LENGTH:
             raise InvalidNumber(NumberFault.OVERLONG)
@@ -156,7 +160,10 @@ class NumberPlan:
     """
 
     def __init__(self, entries: Mapping[str, PlanEntry]) -> None:
-        self._entries = dict(entries)
+        # By four digits all of them, so that one look-up is enough: a row of four wins over that of its first three.
+        threes = [(prefix, entry) for prefix, entry in entries.items() if len(prefix) == 3]
+        self._entries = {prefix + digit: entry for prefix, entry in threes for digit in "0123456789"}
+        self._entries |= {prefix: entry for prefix, entry in entries.items() if len(prefix) == 4}
 
     @classmethod
     def parse(cls, csv_text: str) -> "NumberPlan":
@@ -184,9 +191,7 @@ class NumberPlan:
         """Return the network and kind of `number`: by four digits, else three, else unknown. A foreign one is other."""
         if not number.mainland:
             return _OTHER
-        e164 = number.e164
-        entries = self._entries
-        return entries.get(e164[3:7]) or entries.get(e164[3:6]) or _UNKNOWN
+        return self._entries.get(number.e164[3:7], _UNKNOWN)
 
 
 def _parse_row(row: list[str]) -> tuple[str, PlanEntry]:

@@ -24,11 +24,25 @@ class WordStage:
     name = "words"
 
     def __init__(self, lexicon: Lexicon) -> None:
-        self.lexicon = lexicon  # another one may be put in its place at any time
+        self._lexicon = lexicon
+        self._harmless = ""  # the last text without a word: often the next message to somebody else has it as well
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """What is looked for. Another one may be put in its place at any time."""
+        return self._lexicon
+
+    @lexicon.setter
+    def lexicon(self, lexicon: Lexicon) -> None:
+        self._lexicon, self._harmless = lexicon, ""
 
     def decide(self, candidate: Candidate, *, now: float) -> Refusal | None:
-        found = self.lexicon.find(candidate.text)
+        text = candidate.text
+        if text == self._harmless:
+            return None
+        found = self._lexicon.find(text)
         if not found:
+            self._harmless = text
             return None
         exempt = candidate.account.word_exemptions
         found = [each for each in found if each.group not in exempt]

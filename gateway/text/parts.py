@@ -44,10 +44,13 @@ _NUMBERED: Final = {  # by coding and whether the reference is 16 bits wide: a h
 def count_parts(text: str, *, coding: Coding | None = None, wide_reference: bool = False, reserve: int = 0) -> int:
     """Return how many parts `cut` makes of `text`, also where these are too many. Raises UnencodableText."""
     if coding is None:
-        # Most texts, quickly: what has room in UCS-2 has room in GSM too, where a character is two septets at most.
-        if not reserve and len(text) <= _AIR_OCTETS // 2 and len(encode(text, Coding.UCS2)) <= _AIR_OCTETS:
-            return 1
         coding = choose_coding(text)
+        if coding is Coding.UCS2 and not reserve and not wide_reference:  # most texts, quickly
+            octets = len(encode(text, coding))
+            if octets <= _AIR_OCTETS:
+                return 1
+            if octets == 2 * len(text):  # no pairs, so no part ends early
+                return -(-octets // _NUMBERED[coding, False])
     return len(_ends(encode(text, coding), coding, wide_reference=wide_reference, reserve=reserve))
 
 

@@ -53,9 +53,10 @@ class Lexicon:
     def __init__(self, codes: Codes, built: Built, *, words: Automaton, sounds: Automaton) -> None:
         """`words` and `sounds`: the two automata of `built`, unpacked."""
         self._codes = codes
+        self._octets = codes.octets
         self._pinyin = Pinyin(codes.code_of_syllable)
-        self._words = words
-        self._sounds = sounds
+        self._find_words = words.find_overlapping
+        self._find_sounds = sounds.find_overlapping
         self._built = built
         self._sound_rules = memoryview(built.sound_rules).cast("I")
         self._listed_ends = memoryview(built.listed_ends).cast("I")
@@ -73,10 +74,10 @@ class Lexicon:
 
     def find(self, text: str) -> Sequence[Found]:
         """Every word that the text has, in the order of their places, but those in phrases that are allowed."""
-        octets = self._codes.octets(text)
+        octets = self._octets(text)
         heard = octets[1::2]
-        hits = self._words.find_overlapping(octets)
-        sounds = self._sounds.find_overlapping(heard)
+        hits = self._find_words(octets)
+        sounds = self._find_sounds(heard)
         spelled = _TWO_LETTERS in heard
         if not hits and not sounds and not spelled:
             return ()
@@ -149,7 +150,7 @@ class Lexicon:
         """Words in other characters, or letters, that sound like theirs."""
         spoken, places = read or (form, range(len(form) + 1))
         if read is not None:
-            hits = self._sounds.find_overlapping(spoken.encode("utf-16-le")[1::2])
+            hits = self._find_sounds(spoken.encode("utf-16-le")[1::2])
         for first, last, pattern in hits:
             n = self._sound_rules[pattern]
             word = self._form_of(n)
@@ -176,7 +177,7 @@ class Lexicon:
         if not joins:
             return
         joined = self._join(form, joins)
-        found = self._words.find_overlapping(joined.encode("utf-16-le"))
+        found = self._find_words(joined.encode("utf-16-le"))
         words = [(start >> 1, end >> 1, n) for start, end, n in found if n < count and not start & 1]
         if not words:  # nearly always: 女子 is 好, and seldom part of a word
             return

@@ -96,6 +96,8 @@ def test_words_matter_in_other_countries_too():
 
 
 def test_another_lexicon_may_take_its_place():
-    stage = WordStage(a_lexicon("代开发票"))
-    stage.lexicon = a_lexicon("别的词语")
+    stage = WordStage(a_lexicon("别的词语"))
     assert stage.decide(a_candidate(text="代开发票"), now=0.0) is None
+    stage.lexicon = a_lexicon("代开发票")
+    assert stage.decide(a_candidate(text="代开发票"), now=0.0) is not None
+    assert stage.decide(a_candidate(text="代开发票"), now=0.0) is not None
