@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import aiohttp
+
 from loadtest.rig import running_simulator
 from tests.faults.rig import Gateway, gateway_tables, stopping
 from tests.integration.test_review import ask, status_of
@@ -33,4 +35,6 @@ async def test_who_opts_out_while_a_message_waits_gets_none_of_it_and_everything
                 assert (await status_of(gateway, result["id"], "failed", "delivered"))["status"] == "delivered"
             submitted = sorted([each.phone.removeprefix("+86") async for each in control.submitted()])
             assert submitted == [f"86138001311{n:02}" for n in range(1, 6)]
+            async with aiohttp.ClientSession() as session, session.get(f"{gateway.url}/metrics") as response:
+                assert 'gateway_opt_outs_total{account="test"} 1.0' in await response.text()
             assert await gateway.stop() == 0
