@@ -109,6 +109,9 @@ class OptOutRegister:
         """Remove one; False when it was not there. `who`: the account that does it, "" for the subscriber."""
         before = await self.read(scope)
         if scope not in self._opt_outs:
+            under_way = self._mirror.last_change(_key(scope))  # somebody else's removal that may not be on disk yet
+            if under_way is not None:
+                await asyncio.shield(under_way)
             return False
         proof = "" if before is None else _encode(before).decode()
         commit = self._mirror.change({_key(scope): None})

@@ -117,6 +117,19 @@ async def test_changes_of_the_same_moment_end_as_the_last_says() -> None:
     assert OUT in (await restarted(rig)).opt_outs
 
 
+async def test_of_two_removals_of_the_same_moment_neither_is_answered_before_it_is_on_disk() -> None:
+    rig = await a_rig()
+    await rig.register.opt_out(OUT, PROOF)
+
+    async def remove() -> tuple[bool, int]:
+        removed = await rig.register.opt_in(OUT, who="operator", why="api")
+        return removed, len((await restarted(rig)).opt_outs)
+
+    answers = await asyncio.gather(remove(), remove())
+
+    assert sorted(answers) == [(False, 0), (True, 0)]
+
+
 async def test_there_is_room_for_so_many_by_the_api_and_always_for_replies() -> None:
     rig = await a_rig(limit=1)
     await rig.register.opt_out(OUT, PROOF)
