@@ -148,6 +148,7 @@ class Record(msgspec.Struct, gc=False):
     lane: str = ""
     due: Milliseconds = 0  # when it is looked at again while it is scheduled; 0: at its `send_at`
     told: int = 0  # so many entries of the timeline were told to the account, where they are to be
+    counted: Status | None = None  # the status that the store's counts have it under; None: it is new
 
     @property
     def id(self) -> MessageId:

@@ -146,6 +146,19 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     text: str = ""  # of an inbound message
 
 
+class BatchTally(msgspec.Struct, frozen=True):
+    """How many messages of a batch are in which state, and what was refused of it. `segments`: of those accepted."""
+
+    counts: Mapping[Status, int]  # more than 0 each
+    refused: int
+    segments: int
+
+    @property
+    def total(self) -> int:
+        """Messages that were accepted."""
+        return sum(self.counts.values())
+
+
 class Recovered(msgspec.Struct, frozen=True):
     """What a start found on disk, before anything open is read."""
 
@@ -167,6 +180,18 @@ class Store(Protocol):
     @property
     def failure(self) -> StoreError | None:
         """Why nothing can be written at the moment; None when all is well."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so little of the disk is free that nothing new is kept; what becomes of older messages still is."""
+
+    @property
+    def open_messages(self) -> Mapping[str, int]:
+        """How many messages of each account are on disk and not final."""
+
+    @property
+    def open_total(self) -> int:
+        """How many messages of all accounts are."""
 
     # Writing. The calls return at once; everything handed over while a commit is under way goes into the next.
 
@@ -200,6 +225,9 @@ class Store(Protocol):
         written in one transaction, after everything that was handed over with it was tried; of two values for a key the
         later wins. When the commit fails the store does not try again: what is there then is what was there before.
         """
+
+    def count_refused(self, account: str, batch: str, count: int) -> None:
+        """So many messages of a batch were refused. On disk a little later; a crash may lose the last of it."""
 
     def watch_events(self, wanted: Wanted, on_events: Callable[[Mapping[str, int]], None]) -> None:
         """Keep events of these types from now on, each in the transaction of its change.
@@ -243,6 +271,15 @@ class Store(Protocol):
 
     async def expired(self, *, now: Milliseconds, limit: int) -> list[Record]:
         """Open `queued`, `scheduled` and `held` records whose validity has ended: `expires_at <= now`. In any order."""
+
+    async def unsent(self, account: str, batch: str, *, after: MessageId, limit: int) -> Page:
+        """Open `queued`, `scheduled` and `held` records of a batch, oldest first. The cursor goes on behind `after`.
+
+        A page may be short, or empty, and still have a cursor.
+        """
+
+    async def batch(self, account: str, batch: str) -> BatchTally | None:
+        """The counts of a batch; None when it never had a message."""
 
     async def find_attempts(self, carrier: str, carrier_message_ids: Sequence[str]) -> list[Record]:
         """Records with an attempt at this carrier that was given one of these ids, newest first."""

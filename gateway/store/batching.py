@@ -15,6 +15,7 @@ from gateway.store.cutting import Cut, Taken
 from gateway.store.files import Catalog
 from gateway.store.pending import ChunkQueue, Gathered, LateChanges, PendingEntries
 from gateway.store.settings import StoreSettings
+from gateway.store.tallies import Refused
 from gateway.store.writer import Batch, Report
 
 _TOO_MANY_CHANGES: Final = "too many changes wait for the disk"
@@ -50,6 +51,7 @@ class Batching:
         self._kept: Gathered[UnmatchedReceipt] = Gathered()
         self._dropped: Gathered[UnmatchedReceipt] = Gathered()
         self._entries = PendingEntries()
+        self._refused: dict[tuple[str, str], int] = {}  # by account and batch
         self._late_timer: asyncio.TimerHandle | None = None
         self._late_is_due = False
         # The batch under way, or the call that will cut the next.
@@ -111,6 +113,11 @@ class Batching:
         self._wake()
         return commit
 
+    def count_refused(self, account: str, batch: str, count: int) -> None:
+        if (account, batch) in self._refused or len(self._refused) < self._settings.pending_changes:
+            self._refused[account, batch] = self._refused.get((account, batch), 0) + count
+        self._wake_later(self._settings.late_change_seconds)
+
     async def finish(self) -> None:
         """Write what was handed over; what fails now is not tried again."""
         self._is_closing = True
@@ -150,19 +157,26 @@ class Batching:
         self._wake()
 
     def _has_work(self) -> bool:
-        has_late_work = self._late_is_due and bool(self._late or self._dropped)
+        has_late_work = self._late_is_due and bool(self._late or self._dropped or self._countable())
         return bool(self._appended or self._changed or self._kept or self._entries or has_late_work)
 
     def _take(self) -> Taken:
         appended, changed = self._appended.take(), self._changed.take()
         dropped: Gathered[UnmatchedReceipt] = Gathered()
+        refused = self._countable()
+        if refused:
+            self._refused = {}
         if self._late_is_due:
             changed += self._late.take()
             # Receipts go when all that they changed is in this batch, or on disk.
             if not self._changed and not self._late:
                 dropped = self._dropped.take()
             self._late_is_due = bool(self._late or self._dropped)
-        return Taken(appended, changed, self._kept.take(), dropped, self._entries.take())
+        return Taken(appended, changed, self._kept.take(), dropped, self._entries.take(), refused)
+
+    def _countable(self) -> Refused:
+        """What was refused, once there is a file to count it in."""
+        return self._refused if self._catalog.live is not None else {}
 
     def _cut(self) -> None:
         """Hand everything that may be written now to the writer."""
@@ -216,6 +230,10 @@ class Batching:
 
     def _put_back(self, cut: Cut, report: Report) -> None:
         """Keep the changes of a batch that failed, to write them with a later one; what it appended never was."""
+        live = self._catalog.live
+        if cut.taken.refused and (report.control is not None or live is None or live.first_id in report.files):
+            for (account, batch), count in cut.taken.refused.items():
+                self.count_refused(account, batch, count)
         for chunk in cut.taken.appended:
             if cut.error_of(chunk.commit, report) is not None:
                 self._changed.discard(chunk.records)

@@ -10,7 +10,8 @@ from gateway.store.api import UnmatchedReceipt
 from gateway.store.checkpoints import Checkpointer
 from gateway.store.database import Connection, naming, run_in_transaction
 from gateway.store.events import EventFile
-from gateway.store.rows import EntryRows, decode_receipt
+from gateway.store.rows import EntryRows, decode_receipt, encode_text
+from gateway.store.tallies import BatchFile
 
 _KEEP_RECEIPTS: Final = "INSERT OR IGNORE INTO receipt (body) SELECT value FROM json_each(CAST(? AS TEXT))"
 _REMOVE_ENTRIES: Final = """
@@ -47,8 +48,19 @@ class Control:
             rows = self._connection.execute("SELECT first_id, is_open FROM data_file")
             return {MessageId(first_id): bool(is_open) for first_id, is_open in rows}
 
-    def add_file(self, first_id: MessageId) -> None:
-        self._write("INSERT OR REPLACE INTO data_file VALUES (?, 1)", (first_id,))
+    def add_file(self, first_id: MessageId, *, is_new: bool) -> None:
+        self._write("INSERT OR REPLACE INTO data_file VALUES (?, 1, ?)", (first_id, is_new))
+
+    def unlisted_files(self) -> set[MessageId]:
+        """Files whose batches are not in `batch_file`: an older version made them, or `control.db` was lost."""
+        with naming(self._path):
+            rows = self._connection.execute("SELECT first_id FROM data_file WHERE NOT is_listed")
+            return {MessageId(first_id) for (first_id,) in rows}
+
+    def list_batches(self, first_id: MessageId, batches: Iterable[tuple[str, str]]) -> None:
+        """These are the batches of a file."""
+        self.add_batch_files(BatchFile(account, batch, first_id) for account, batch in batches)
+        self._write("UPDATE data_file SET is_listed = 1 WHERE first_id = ?", (first_id,))
 
     def close_file(self, first_id: MessageId) -> None:
         """Nothing in this file is open any more."""
@@ -57,6 +69,7 @@ class Control:
     def forget_file(self, first_id: MessageId) -> None:
         """This file was taken away."""
         self._write("DELETE FROM data_file WHERE first_id = ?", (first_id,))
+        self._write("DELETE FROM batch_file WHERE first_id = ?", (first_id,))
 
     def receipts(self) -> tuple[UnmatchedReceipt, ...]:
         """In the order they were kept."""
@@ -89,6 +102,10 @@ class Control:
         self._write(
             "DELETE FROM event_file WHERE block = ? AND first_id = ?", *((file.block, file.first_id) for file in files)
         )
+
+    def add_batch_files(self, files: Iterable[BatchFile]) -> None:
+        rows = [(encode_text([file.account]), encode_text([file.batch]), file.first_id) for file in files]
+        self._write("INSERT OR IGNORE INTO batch_file VALUES (? ->> 0, ? ->> 0, ?)", *rows)
 
     def put_entries(self, entries: EntryRows) -> None:
         """Replace, add and remove entries, all of them or none."""

@@ -11,6 +11,7 @@ from gateway.store.files import Catalog, DataFile, Layout, data_file
 from gateway.store.pending import Chunk, Gathered, PendingEntries
 from gateway.store.rows import Lanes, encode_appended, encode_changed, encode_entries, encode_list, is_untouched
 from gateway.store.settings import StoreSettings
+from gateway.store.tallies import BatchFile, Changes, Refused, Tallies
 from gateway.store.writer import Batch, FileWrites, Report
 
 
@@ -22,6 +23,7 @@ class Taken(msgspec.Struct):
     kept: Gathered[UnmatchedReceipt]
     dropped: Gathered[UnmatchedReceipt]
     entries: PendingEntries
+    refused: Refused
 
     def commits(self) -> list[Commit]:
         gathered = (self.kept.commit, self.dropped.commit, self.entries.commit)
@@ -30,7 +32,7 @@ class Taken(msgspec.Struct):
         ]
 
     def __bool__(self) -> bool:
-        return bool(self.appended or self.changed or self.kept or self.dropped or self.entries)
+        return bool(self.appended or self.changed or self.kept or self.dropped or self.entries or self.refused)
 
 
 class _ForFile(msgspec.Struct):
@@ -40,7 +42,7 @@ class _ForFile(msgspec.Struct):
     changed: list[Record] = msgspec.field(default_factory=list)
     inbound: list[InboundMessage] = msgspec.field(default_factory=list)
 
-    def encoded(self, file: DataFile, lanes: Lanes, news: News | None) -> FileWrites:
+    def encoded(self, file: DataFile, lanes: Lanes, news: News | None, changes: Changes | None) -> FileWrites:
         changed = self.changed + [record for record in self.appended if not is_untouched(record)]
         put_off = [
             (record.id, record.due_at)
@@ -54,6 +56,7 @@ class _ForFile(msgspec.Struct):
             inbound=encode_list(self.inbound) if self.inbound else b"",
             scheduled=encode_list(put_off) if put_off else b"",
             events=encode_list(news.rows) if news else b"",
+            tallies=encode_list(changes.rows) if changes and changes.counts else b"",
             latest=self._latest(),
         )
 
@@ -62,7 +65,7 @@ class _ForFile(msgspec.Struct):
         times += [record.state.timeline[-1].at for record in self.appended]
         times += [record.message.accepted_at for record in self.appended]
         times += [message.at for message in self.inbound]
-        return max(times)
+        return max(times, default=0)
 
 
 class Cut(msgspec.Struct):
@@ -73,6 +76,7 @@ class Cut(msgspec.Struct):
     waits: dict[Commit, set[MessageId]]  # the first ids of the files that it is about
     lane_count: int  # how many lanes are known when it is written
     news: dict[MessageId, News]  # the events of each file, by its first id
+    changes: dict[MessageId, Changes]  # and what it changes in the counts
 
     def error_of(self, commit: Commit, report: Report) -> StoreError | None:
         """Why a commit failed; None when it did not."""
@@ -89,13 +93,20 @@ class Cutter:
     """Cuts batches, and learns from the writer's reports. Belongs to the loop."""
 
     def __init__(
-        self, layout: Layout, settings: StoreSettings, catalog: Catalog, lanes: Lanes, events: EventLog
+        self,
+        layout: Layout,
+        settings: StoreSettings,
+        catalog: Catalog,
+        lanes: Lanes,
+        events: EventLog,
+        tallies: Tallies,
     ) -> None:
         self._layout = layout
         self._settings = settings
         self._catalog = catalog
         self._lanes = lanes
         self._events = events
+        self._tallies = tallies
         self._saved_lanes = 0
         self._live_messages = 0  # in the newest file
         self._last_id = MessageId(0)  # the highest that was written
@@ -122,11 +133,15 @@ class Cutter:
                 waits[chunk.commit] = {live.first_id}
             for chunk in taken.changed:
                 waits[chunk.commit] = self._sort_in(chunk.records, content, live)
-        content = {file: one for file, one in content.items() if one != _ForFile()}
+        changes = self._changes(content, live, taken.refused)
+        content = {file: one for file, one in content.items() if one != _ForFile() or file.first_id in changes}
         if new_file is not None:
             self._events.begin_block()
         news = self._news(content)
-        files = [one.encoded(file, self._lanes, news.get(file.first_id)) for file, one in content.items()]
+        files = [
+            one.encoded(file, self._lanes, news.get(file.first_id), changes.get(file.first_id))
+            for file, one in content.items()
+        ]
         batch = Batch(
             files=tuple(files),
             new_file=new_file,
@@ -137,8 +152,9 @@ class Cutter:
             perhaps_closed=tuple(self._perhaps_closed(content, live)),
             indexed_through=indexed_through,
             event_files=tuple(self._event_files(news)),
+            batch_files=tuple(self._batch_files(changes)),
         )
-        return Cut(batch, taken, waits, len(self._lanes.numbers), news)
+        return Cut(batch, taken, waits, len(self._lanes.numbers), news, changes)
 
     @property
     def last_id(self) -> MessageId:
@@ -152,6 +168,7 @@ class Cutter:
             self._planned = None
             self._catalog.add(report.created, is_open=True)
             self._live_messages = 0
+            self._tallies.forget_but(report.created.first_id)
         if report.control is not None:
             self._events.settled()
             return 0
@@ -160,6 +177,10 @@ class Cutter:
             if first_id not in report.files:
                 news.confirm()
         self._events.settled()
+        self._tallies.saved(cut.batch.batch_files)
+        for first_id, changes in cut.changes.items():
+            if first_id not in report.files:
+                self._tallies.confirm(changes)
         self._saved_lanes = cut.lane_count
         self._catalog.close(report.closed)
         for chunk in cut.taken.appended:
@@ -209,6 +230,21 @@ class Cutter:
     def _event_files(self, news: Mapping[MessageId, News]) -> list[EventFile]:
         """What `control.db` must know of them before they are written."""
         return [each for first_id, one in news.items() for each in self._events.unknown_files(first_id, one.rows)]
+
+    def _changes(
+        self, content: Mapping[DataFile, _ForFile], live: DataFile | None, refused: Refused
+    ) -> dict[MessageId, Changes]:
+        """What these changes are to the counts, by file; what was refused counts in the live one."""
+        found: dict[MessageId, Changes] = {}
+        for file, one in content.items():
+            changes = self._tallies.changes_of((one.appended, one.changed), refused if file == live else {})
+            if changes is not None:
+                found[file.first_id] = changes
+        return found
+
+    def _batch_files(self, changes: Mapping[MessageId, Changes]) -> list[BatchFile]:
+        """What `control.db` must know of them before they are written."""
+        return [each for first_id, one in changes.items() for each in self._tallies.new_files(first_id, one)]
 
     def _new_lanes(self) -> tuple[tuple[int, str], ...]:
         """The lanes that `control.db` does not know."""

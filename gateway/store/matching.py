@@ -17,7 +17,7 @@ def copy_of(record: Record) -> Record:
     lane = record.lane if state.status is Status.QUEUED else ""
     due = record.due_at if state.status is Status.SCHEDULED else 0
     copied = State(state.status, list(state.parts), list(state.timeline), state.charged)
-    return Record(record.message, copied, lane, due, len(copied.timeline))
+    return Record(record.message, copied, lane, due, len(copied.timeline), copied.status)
 
 
 def matches(query: Query, record: Record) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.message import FINAL, MessageId, Milliseconds, Record, Status, first_id_at
 from gateway.store.api import (
+    BatchTally,
     Commit,
     Event,
     EventId,
@@ -24,6 +25,7 @@ from gateway.store.api import (
     UnmatchedReceipt,
     Wanted,
 )
+from gateway.store.batching import failed_commit
 from gateway.store.events import EventLog, EventRow
 from gateway.store.matching import (
     AWAITING_RECEIPT,
@@ -34,6 +36,7 @@ from gateway.store.matching import (
     latest_time,
     matches,
 )
+from gateway.store.tallies import REFUSED, batch_tally
 
 _CHUNK: Final = 500  # records a chunk of an iterator
 
@@ -60,6 +63,8 @@ class MemoryStore:
         self._event_log = EventLog()
         self._events: list[EventRow] = []  # in the order of their ids
         self._on_events: Callable[[Mapping[str, int]], None] = lambda _: None
+        self._refused: Counter[tuple[str, str]] = Counter()  # by account and batch
+        self.is_low = False  # set it, and nothing new is kept
         self._entries: dict[tuple[str, str], bytes] = {}
         self._new_entries: dict[tuple[str, str], bytes | None] = {}
 
@@ -89,6 +94,8 @@ class MemoryStore:
         return self._failure
 
     def append(self, records: Sequence[Record]) -> Commit:
+        if self.is_low:
+            return failed_commit("less than the disk reserve is free")
         for record in records:
             assert record.id > self._last_handed_over, f"id {record.id} follows {self._last_handed_over}"
             self._last_handed_over = record.id
@@ -162,6 +169,40 @@ class MemoryStore:
     async def held(self, *, after: MessageId, limit: int) -> list[Record]:
         waiting = (record for record in self._open_ones({Status.HELD}) if record.id > after)
         return [copy_of(record) for record in islice(waiting, limit)]
+
+    @property
+    def is_full(self) -> bool:
+        return self.is_low
+
+    @property
+    def open_messages(self) -> Mapping[str, int]:
+        return Counter(record.message.account for record in self._open.values())
+
+    @property
+    def open_total(self) -> int:
+        return len(self._open)
+
+    def count_refused(self, account: str, batch: str, count: int) -> None:
+        self._refused[account, batch] += count
+
+    async def unsent(self, account: str, batch: str, *, after: MessageId, limit: int) -> Page:
+        found = [
+            copy_of(record)
+            for record in self._open_ones(NOT_YET_SENT)
+            if record.id > after and (record.message.account, record.message.batch) == (account, batch)
+        ][:limit]
+        return Page(tuple(found), found[-1].id if found else None)
+
+    async def batch(self, account: str, batch: str) -> BatchTally | None:
+        records = [
+            record
+            for record in self._records.values()
+            if (record.message.account, record.message.batch) == (account, batch)
+        ]
+        rows = [(str(record.status), 1, record.message.parts) for record in records]
+        if (account, batch) in self._refused:
+            rows.append((REFUSED, self._refused[account, batch], 0))
+        return batch_tally(rows)
 
     async def find_attempts(self, carrier: str, carrier_message_ids: Sequence[str]) -> list[Record]:
         wanted = frozenset(carrier_message_ids)

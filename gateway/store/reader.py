@@ -37,6 +37,16 @@ _WAITING: Final = f"""
     ORDER BY id LIMIT ?
 """  # noqa: S608 the codes are ours
 
+_NTH: Final = "SELECT id FROM message WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?"
+_UNSENT: Final = f"""
+    {RECORD} NOT INDEXED
+    WHERE id > ? AND id <= ? AND lane > 0 AND lane < {END_OF_LANES}
+        AND body ->> '{PATHS["account"]}' = ? ->> 0 AND body ->> '{PATHS["batch"]}' = ? ->> 0
+    ORDER BY id LIMIT ?
+"""
+_BATCH_FILES: Final = "SELECT first_id FROM batch_file WHERE account = ? ->> 0 AND batch = ? ->> 0"
+_TALLY: Final = "SELECT status, messages, segments FROM batch_tally WHERE account = ? ->> 0 AND batch = ? ->> 0"
+
 _OF_CARRIER: Final = "WHERE carrier_message_id IN (SELECT value FROM json_each(?)) AND carrier = ? ->> 0"
 _INDEXED_ATTEMPTS: Final = f"SELECT id FROM attempt {_OF_CARRIER}"  # noqa: S608
 _STRAGGLERS: Final = f"SELECT id FROM straggler {_OF_CARRIER}"  # noqa: S608
@@ -159,6 +169,26 @@ class Reader:
                 ]
         return found
 
+    def unsent(
+        self, file: DataFile, account: str, batch: str, *, after: MessageId, limit: int, stretch: int
+    ) -> tuple[list[Record], MessageId | None]:
+        """Those of a batch that were not sent yet among the next messages of a file, and the last that was looked at.
+
+        None for that at the end of the file.
+        """
+        last = self.rows(file.path, _NTH, (after, stretch - 1))
+        through = MessageId(last[0][0]) if last else None
+        arguments = (after, LAST_ID if through is None else through, *_batch_texts(account, batch), limit)
+        return self.records(file, _UNSENT, arguments), through
+
+    def batch_files(self, control: Path, account: str, batch: str) -> set[MessageId]:
+        """The first ids of the files that may hold messages of a batch."""
+        return {MessageId(first_id) for (first_id,) in self.rows(control, _BATCH_FILES, _batch_texts(account, batch))}
+
+    def tally(self, file: DataFile, account: str, batch: str) -> list[tuple[str, int, int]]:
+        """The counts of a batch in one file: state, messages, segments."""
+        return self.rows(file.path, _TALLY, _batch_texts(account, batch))
+
     def look_up(
         self, index: Path, field: str, text: str, *, above: MessageId, below: MessageId, limit: int
     ) -> list[MessageId]:
@@ -256,6 +286,11 @@ def _event(account: str, row: tuple[Any, ...]) -> Event:
         source=source,
         text=text,
     )
+
+
+def _batch_texts(account: str, batch: str) -> tuple[str, str]:
+    """Both sides of a comparison go through ->>, so that what it makes of odd characters it makes of both."""
+    return encode_text([account]), encode_text([batch])
 
 
 def _codes(statuses: Iterable[Status]) -> list[int]:

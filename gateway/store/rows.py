@@ -125,7 +125,8 @@ def decode_record(lane: int, body: str, state: str | None, due: int | None, lane
     record = new_record(message, status, lane=name) if state is None else Record(message, _STATE.decode(state), name)
     if status is Status.SCHEDULED:
         record.due = due or 0
-    record.told = len(record.state.timeline)  # in the transaction that wrote it
+    record.told = len(record.state.timeline)  # in the transaction that wrote it,
+    record.counted = status  # and that too
     return record
 
 

@@ -48,6 +48,11 @@ class Step(msgspec.Struct, frozen=True):
     data: tuple[str, ...] = ()
 
 
+# A lane's number or a status's code, to the status's name.
+_STATUS_NAMES: Final = (
+    " ".join(f"WHEN {code} THEN '{status}'" for status, code in STATUS_CODES.items()) + f" ELSE '{Status.QUEUED}'"
+)
+
 # One row: how many commits failed. It is written after each of them: see `database.run_in_transaction`.
 _FAILED_COMMITS: Final = (
     "CREATE TABLE failed_commits (count INTEGER NOT NULL)",
@@ -124,6 +129,37 @@ STEPS: Final[tuple[Step, ...]] = (
                 PRIMARY KEY (account, id)
             ) WITHOUT ROWID
             """,
+        ),
+    ),
+    Step(
+        control=(
+            # Which data files may hold messages of which batch: see `gateway.store.tallies`.
+            """
+            CREATE TABLE batch_file (
+                account TEXT NOT NULL, batch TEXT NOT NULL, first_id INTEGER NOT NULL,
+                PRIMARY KEY (account, batch, first_id)
+            ) WITHOUT ROWID
+            """,
+            "ALTER TABLE data_file ADD COLUMN is_listed INTEGER NOT NULL DEFAULT 0",  # its batches are in `batch_file`
+        ),
+        data=(
+            """
+            CREATE TABLE batch_tally (
+                account TEXT NOT NULL, batch TEXT NOT NULL, status TEXT NOT NULL,
+                messages INTEGER NOT NULL, segments INTEGER NOT NULL,
+                PRIMARY KEY (account, batch, status)
+            ) WITHOUT ROWID
+            """,
+            f"""
+            INSERT INTO batch_tally
+            SELECT body ->> '{PATHS["account"]}', body ->> '{PATHS["batch"]}', CASE lane {_STATUS_NAMES} END,
+                count(*), sum(body ->> '{PATHS["parts"]}')
+            FROM message WHERE body ->> '{PATHS["batch"]}' <> '' GROUP BY 1, 2, 3
+            """,  # noqa: S608 the paths are ours
+            f"""
+            INSERT INTO batch_tally
+            SELECT body ->> '{PATHS["account"]}', '', 'open', count(*), 0 FROM message WHERE lane > 0 GROUP BY 1
+            """,  # noqa: S608
         ),
     ),
 )

@@ -16,6 +16,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from gateway.message import FINAL, MessageId, Milliseconds, Record, first_id_at
 from gateway.store.api import (
+    BatchTally,
     Commit,
     Event,
     EventId,
@@ -42,6 +43,7 @@ from gateway.store.schema import STEPS, Step
 from gateway.store.search import Search, scan_attempts
 from gateway.store.settings import StoreSettings
 from gateway.store.startup import Found, lock_directory, open_control, survey
+from gateway.store.tallies import Tallies, batch_tally
 from gateway.store.writer import Batch, Report, Writer
 
 P = ParamSpec("P")
@@ -64,7 +66,8 @@ class SqliteStore:
         self._lanes = Lanes()
         self._events = EventLog()
         self._on_events: Callable[[Mapping[str, int]], None] = lambda _: None
-        self._cutter = Cutter(self._layout, settings, self._catalog, self._lanes, self._events)
+        self._tallies = Tallies()
+        self._cutter = Cutter(self._layout, settings, self._catalog, self._lanes, self._events, self._tallies)
         self._failure: StoreError | None = None
         self._disk = _DiskReserve(self._layout.directory, settings.disk_reserve_bytes)
         self._gates = Gates()
@@ -97,6 +100,7 @@ class SqliteStore:
             await_batch=self._await_batch,
         )
         self._events.start(found.event_files)
+        self._tallies.start(found.open_messages)
         self._cutter.start(live_messages=found.live_messages, last_id=found.last_id)
         self._batching = Batching(
             self._settings, self._catalog, cut=self._cut, write=self._write, written=self._written
@@ -120,6 +124,18 @@ class SqliteStore:
     @property
     def failure(self) -> StoreError | None:
         return self._batching.failure
+
+    @property
+    def is_full(self) -> bool:
+        return self._disk.is_low()
+
+    @property
+    def open_messages(self) -> Mapping[str, int]:
+        return self._tallies.open
+
+    @property
+    def open_total(self) -> int:
+        return self._tallies.open_total
 
     @property
     def background_failure(self) -> StoreError | None:
@@ -156,6 +172,10 @@ class SqliteStore:
     def put_entries(self, table: str, entries: Mapping[str, bytes | None]) -> Commit:
         assert self._is_open, "the store is closed"
         return self._batching.put_entries(table, entries)
+
+    def count_refused(self, account: str, batch: str, count: int) -> None:
+        assert self._is_open, "the store is closed"
+        self._batching.count_refused(account, batch, count)
 
     def _check_order(self, first: MessageId, last: MessageId) -> None:
         """Files and cursors rely on it."""
@@ -206,6 +226,26 @@ class SqliteStore:
 
     async def expired(self, *, now: Milliseconds, limit: int) -> list[Record]:
         return await self._ask(self._reader.expired, self._catalog.open_files(), now=now, limit=limit)
+
+    async def unsent(self, account: str, batch: str, *, after: MessageId, limit: int) -> Page:
+        first_ids = await self._ask(self._reader.batch_files, self._layout.control, account, batch)
+        for file in self._catalog.open_files():
+            if file.first_id not in first_ids:
+                continue
+            records, through = await self._ask(
+                self._reader.unsent, file, account, batch, after=after, limit=limit, stretch=_STRETCH
+            )
+            if records or through is not None:
+                is_whole_stretch = len(records) < limit and through is not None
+                return Page(tuple(records), through if is_whole_stretch else records[-1].id)
+        return Page((), None)
+
+    async def batch(self, account: str, batch: str) -> BatchTally | None:
+        first_ids = await self._ask(self._reader.batch_files, self._layout.control, account, batch)
+        rows: list[tuple[str, int, int]] = []
+        for file in self._existing(first_ids):
+            rows += await self._ask(self._reader.tally, file, account, batch)
+        return batch_tally(rows)
 
     async def find_attempts(self, carrier: str, carrier_message_ids: Sequence[str]) -> list[Record]:
         files, regions, wanted = self._catalog.files, self._indexes.regions, frozenset(carrier_message_ids)

@@ -30,6 +30,7 @@ class Found(msgspec.Struct):
     receipts: tuple[UnmatchedReceipt, ...]
     event_files: list[EventFile]
     waiting: dict[int, int] = msgspec.field(default_factory=dict)  # how many are queued, by the number of their lane
+    open_messages: dict[str, int] = msgspec.field(default_factory=dict)  # by account
     last_id: MessageId = MessageId(0)
     last_time: Milliseconds = 0
     live_messages: int = 0  # in the newest file
@@ -91,7 +92,10 @@ def survey(layout: Layout, control: Control, writer: Writer) -> Found:
     # What follows must belong into the newest file, though it may be empty, and be in no index.
     bounds = [file.first_id for file, _ in found.files] + [region.through for region in found.indexed]
     found.last_id = max(bounds, default=found.last_id)
+    unlisted = control.unlisted_files()
     for place, (file, is_open) in reversed(list(enumerate(found.files))):
+        if file.first_id in unlisted:
+            _list_batches(file, control, writer)
         is_newest = place == len(found.files) - 1
         if is_open or is_newest:
             connection = writer.connection(file)
@@ -115,7 +119,7 @@ def _files(layout: Layout, control: Control) -> list[tuple[DataFile, bool]]:
     there = data_files_in(layout.data)
     for file in there:
         if file.first_id not in known:  # created just before a crash, or `control.db` is a new one
-            control.add_file(file.first_id)
+            control.add_file(file.first_id, is_new=False)
     for first_id in known.keys() - {file.first_id for file in there}:
         if known[first_id]:
             path = data_file(layout.data, first_id).path
@@ -137,7 +141,16 @@ def _take_in(connection: Connection, found: Found) -> bool:
         has_open = True
         if FIRST_LANE <= lane < END_OF_LANES:
             found.waiting[lane] = found.waiting.get(lane, 0) + count
+    for account, count in connection.execute("SELECT account, messages FROM batch_tally WHERE batch = ''"):
+        found.open_messages[account] = found.open_messages.get(account, 0) + count
     return has_open
+
+
+def _list_batches(file: DataFile, control: Control, writer: Writer) -> None:
+    connection = writer.connection(file)
+    with naming(file.path):
+        batches = connection.execute("SELECT DISTINCT account, batch FROM batch_tally WHERE batch <> ''").fetchall()
+    control.list_batches(file.first_id, batches)
 
 
 def _version(path: Path) -> int:

@@ -18,6 +18,7 @@ from gateway.store.events import EventFile
 from gateway.store.files import DataFile
 from gateway.store.rows import EntryRows, Rows
 from gateway.store.schema import STATUS_CODES
+from gateway.store.tallies import BatchFile
 
 INSERT_MESSAGES: Final = """
     INSERT INTO message (id, lane, expires_at, body)
@@ -57,6 +58,11 @@ _INSERT_EVENTS: Final = """
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
     FROM json_each(CAST(? AS TEXT))
 """
+_COUNT: Final = """
+    INSERT INTO batch_tally
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(CAST(? AS TEXT)) WHERE TRUE
+    ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, segments = segments + excluded.segments
+"""
 _UPDATE_TALLY: Final = "UPDATE tally SET messages = messages + ?, latest = max(latest, ?)"
 _HAS_OPEN: Final = "SELECT EXISTS (SELECT 1 FROM message WHERE lane > 0)"
 
@@ -70,6 +76,7 @@ class FileWrites(msgspec.Struct, frozen=True):
     inbound: bytes  # JSON array; empty when there is none
     scheduled: bytes  # JSON: [id, due] of those that are scheduled after this; empty when there is none
     events: bytes  # JSON: rows of `event`; empty when there is none
+    tallies: bytes  # JSON: what `batch_tally` changes by; empty when it does not
     latest: Milliseconds  # the latest time that any of it tells of
 
     @property
@@ -92,7 +99,8 @@ class Batch(msgspec.Struct, frozen=True):
     dropped_receipts: bytes = b""
     entries: EntryRows | None = None
     perhaps_closed: tuple[DataFile, ...] = ()  # files that may have no open message left after this
-    event_files: tuple[EventFile, ...] = ()  # to be known before any of `files` is written
+    event_files: tuple[EventFile, ...] = ()  # to be known before any of `files` is written,
+    batch_files: tuple[BatchFile, ...] = ()  # as well as these
     indexed_through: MessageId = MessageId(0)  # up to here, new attempts must be noted: no index will have them
 
 
@@ -172,6 +180,8 @@ class Writer:
             report.created = batch.new_file
         if batch.event_files:
             self._control.add_event_files(batch.event_files)
+        if batch.batch_files:
+            self._control.add_batch_files(batch.batch_files)
         if batch.kept_receipts:
             self._control.keep_receipts(batch.kept_receipts)
 
@@ -179,7 +189,7 @@ class Writer:
         """Make an empty data file. It is known to `control.db` before it holds anything."""
         self.connection(file)
         sync(file.path.parent)
-        self._control.add_file(file.first_id)
+        self._control.add_file(file.first_id, is_new=True)
 
     def _note_stragglers(self, writes: FileWrites, indexed_through: MessageId) -> None:
         """Before they are committed: one too many does no harm, one too few loses a receipt."""
@@ -215,7 +225,7 @@ class Writer:
 
 
 def _write_rows(connection: Connection, writes: FileWrites) -> None:
-    """The statements of a commit: four at most, and one more each when messages are put off or subscribers write."""
+    """The statements of a commit: five at most, and one more each when messages are put off or subscribers write."""
     for statement, rows in ((INSERT_MESSAGES, writes.appended), (UPDATE_MESSAGES, writes.changed)):
         if rows is not None:
             count = connection.execute(statement, (rows.numbers, rows.texts)).rowcount
@@ -226,4 +236,6 @@ def _write_rows(connection: Connection, writes: FileWrites) -> None:
         connection.execute(_INSERT_INBOUND, (writes.inbound,))
     if writes.events:
         connection.execute(_INSERT_EVENTS, (writes.events,))
+    if writes.tallies:
+        connection.execute(_COUNT, (writes.tallies,))
     connection.execute(_UPDATE_TALLY, (writes.appended_count, writes.latest))

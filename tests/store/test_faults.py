@@ -257,6 +257,7 @@ async def test_nothing_is_accepted_into_the_disk_reserve_but_changes_are_written
         await store.append([record])
     everything_and_more = msgspec.structs.replace(plain, disk_reserve_bytes=1 << 50)
     async with opened(everything_and_more) as (store, _):
+        assert store.is_full
         commit = store.append([samples.record()])
         assert commit.done()
         with pytest.raises(StoreUnavailableError, match="disk reserve"):

@@ -1,5 +1,6 @@
 """A store that an older version wrote is brought up to date at a start, whenever the last attempt was interrupted."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from sqlcipher3 import dbapi2
 from gateway.message import MessageId, PartStatus, Status
 from gateway.store.api import Query, StoreDamagedError, StoreUnavailableError
 from gateway.store.database import open_for_writing
-from gateway.store.schema import STEPS, Step
+from gateway.store.schema import PATHS, STEPS, Step
 from gateway.store.settings import StoreSettings
 from gateway.store.sqlite import SqliteStore
 
@@ -69,6 +70,7 @@ async def check_content(settings: StoreSettings, steps: tuple[Step, ...]) -> Non
         assert [record.id for record in await store.find_attempts("cmcc-a", ["id-1.1"])] == [records[3].id]
         assert [message.text for message in await store.inbound(after=MessageId(0), limit=9)] == ["T"]
         assert records[0].due == (records[0].message.send_at or 0)
+        assert store.open_total == sum(not record.is_final for record in records)
         await store.update(records[0])
     finally:
         await store.close()
@@ -109,3 +111,25 @@ async def test_the_older_version_refuses_what_the_newer_one_wrote(settings):
     complaint = rf"later version \(schema {len(MADE_UP)}, this one knows {len(STEPS)}\): run that version"
     with pytest.raises(StoreDamagedError, match=complaint):
         await SqliteStore(settings, steps=STEPS).open()
+
+
+def name_batches(settings: StoreSettings, batch: str) -> None:
+    for path in Path(settings.path, "data").glob("*.db"):
+        connection = dbapi2.connect(str(path))
+        connection.execute(f"UPDATE message SET body = json_set(body, '{PATHS['batch']}', ?)", (batch,))
+        connection.commit()
+        connection.close()
+
+
+async def test_batches_that_an_older_version_wrote_are_counted(settings):
+    name_batches(settings, "march")
+    store = SqliteStore(settings)
+    await store.open()
+    try:
+        records = (await store.find(Query(since=0))).records
+        tally = await store.batch(records[0].message.account, "march")
+        assert tally is not None
+        assert dict(tally.counts) == Counter(record.status for record in records)
+        assert tally.segments == sum(record.message.parts for record in records)
+    finally:
+        await store.close()

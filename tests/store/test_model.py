@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -9,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.message import MessageId, Record, Status
-from gateway.store.api import TRANSITIONS, InboundMessage, Query
-from gateway.store.matching import UNSETTLED, copy_of, has_attempt, matches
+from gateway.store.api import TRANSITIONS, BatchTally, InboundMessage, Query
+from gateway.store.matching import NOT_YET_SENT, UNSETTLED, copy_of, has_attempt, matches
 
 LANES = ("a/high", "b/low")
 
@@ -23,15 +24,17 @@ appends = st.tuples(
             st.sampled_from(["demo", "other"]),
             st.sampled_from(["+861380", "+861390"]),
             st.sampled_from(["", "r1", "r2"]),
+            st.sampled_from(["", "b1", "b\0's"]),
         ),
         max_size=5,
     ),
 )
 moves = st.tuples(st.just("move"), st.integers(0, 30), st.integers(0, 10), st.sampled_from(["", "id-1", "id-2"]))
 replies = st.tuples(st.just("inbound"))
+refusals = st.tuples(st.just("refuse"), st.sampled_from(["demo", "other"]), st.sampled_from(["b1", "b3"]))
 pauses = st.tuples(st.just("wait"))
 restarts = st.tuples(st.just("reopen"))
-steps = st.lists(st.one_of(appends, moves, moves, replies, pauses, restarts), max_size=25)
+steps = st.lists(st.one_of(appends, moves, moves, replies, refusals, pauses, restarts), max_size=25)
 
 queries = st.builds(
     Query,
@@ -52,19 +55,23 @@ class Model:
         self.samples = samples
         self.records: list[Record] = []
         self.inbound: list[InboundMessage] = []
+        self.refused: Counter[tuple[str, str]] = Counter()
 
     async def take(self, step: tuple) -> None:
         match step:
             case ("append", wanted):
                 new = [
-                    self.samples.record(status, lane=lane, account=account, to=to, client_ref=ref)
-                    for status, lane, account, to, ref in wanted
+                    self.samples.record(status, lane=lane, account=account, to=to, client_ref=ref, batch=batch, parts=2)
+                    for status, lane, account, to, ref, batch in wanted
                 ]
                 self.records += new
                 self.shelf.store.append(new)
             case ("inbound",):
                 self.inbound.append(self.samples.inbound("T"))
                 self.shelf.store.append_inbound(self.inbound[-1])
+            case ("refuse", account, batch) if self.records or self.inbound:  # else there is no file to count it in
+                self.refused[account, batch] += 2
+                self.shelf.store.count_refused(account, batch, 2)
             case ("move", n, m, carrier_message_id) if self.records:
                 self._move(self.records[n % len(self.records)], m, carrier_message_id)
             case ("wait",):
@@ -110,7 +117,28 @@ class Model:
         for ids in (["id-1"], ["id-2.1", "id-2"]):
             wanted = [copy_of(record) for record in reversed(records) if has_attempt(record, "cmcc-a", ids)]
             assert await store.find_attempts("cmcc-a", ids) == wanted
+        opened = Counter(record.message.account for record in records if not record.is_final)
+        assert {account: n for account, n in store.open_messages.items() if n} == opened
+        assert store.open_total == opened.total()
+        for account in ("demo", "other"):
+            for batch in ("b1", "b\0's", "b3"):
+                await self._compare_batch(account, batch)
         assert await self.listed(query) == [copy_of(record) for record in reversed(records) if matches(query, record)]
+
+    async def _compare_batch(self, account: str, batch: str) -> None:
+        store, refused = self.shelf.store, self.refused[account, batch]
+        mine = [one for one in self.records if (one.message.account, one.message.batch) == (account, batch)]
+        counts = Counter(record.status for record in mine)
+        expected = BatchTally(counts, refused, 2 * len(mine)) if mine or refused else None
+        assert await store.batch(account, batch) == expected
+        unsent: list[Record] = []
+        cursor: MessageId | None = MessageId(0)
+        while cursor is not None:
+            page = await store.unsent(account, batch, after=cursor, limit=2)
+            unsent += page.records
+            assert page.cursor is None or page.cursor > cursor
+            cursor = page.cursor
+        assert unsent == [copy_of(record) for record in mine if record.status in NOT_YET_SENT]
 
     async def listed(self, query: Query) -> list[Record]:
         found: list[Record] = []
