@@ -41,6 +41,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     submit_rate: int | None = None  # messages a second; None: as many as it likes
     quota: Quota | None = None
     review: frozenset[str] = frozenset()  # categories whose messages are held until a reviewer has seen them
+    max_open_messages: int = 2_000_000  # accepted and not final; past it nothing more is accepted
 
     @property
     def sees_all(self) -> bool:

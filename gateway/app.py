@@ -6,6 +6,7 @@ Start: the store, then what was left open, then the API, then the binds. Stop: t
 import asyncio
 import gc
 import random
+import shutil
 import signal
 import sys
 import time
@@ -29,6 +30,7 @@ from gateway.delivery.live import Live
 from gateway.delivery.settings import CarrierSettings
 from gateway.delivery.shared import Shared
 from gateway.gate import PolicyGate
+from gateway.http.control import ControlCalls
 from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
@@ -306,6 +308,7 @@ class Gateway:
             metrics=self._metrics,
             clock=wall_clock,
             calls=[
+                ControlCalls(delivery.cancel, delivery.batches),
                 *self._consent.calls(),
                 HeldCalls(Reviews(delivery, self._store, self._consent.audit)),
                 ReloadCalls(self.reload, self._consent.audit),
@@ -364,6 +367,18 @@ class Gateway:
             lambda: [((source,), count) for source, count in networks.lookups.items()],
         )
         add("gateway_cap_charges", "Charges that count, up to caps.max_charges.", (), lambda: [((), len(caps.charges))])
+        add(
+            "gateway_open_messages",
+            "Messages that are accepted and not final.",
+            ("account",),
+            lambda: [((account,), count) for account, count in self._store.open_messages.items()],
+        )
+        add(
+            "gateway_disk_free_bytes",
+            "Free on the disk of the store.",
+            (),
+            lambda: _disk_free(self._config.store.path),
+        )
         add("gateway_build_info", "1, with the version.", ("version",), lambda: [((VERSION,), 1)])
 
     # --- run and stop ------------------------------------------------------------------------------------------------
@@ -460,6 +475,13 @@ def _reach(settings: CarrierSettings) -> CarrierReach:
 
 def _oldest_seconds(records: Sequence[Record | None], now: Milliseconds) -> float:
     return max((now - record.message.accepted_at) / 1000 for record in records if record) if any(records) else 0.0
+
+
+def _disk_free(directory: str) -> list[Sample]:
+    try:
+        return [((), shutil.disk_usage(directory).free)]
+    except OSError:  # what cannot be asked has no sample, which an alert can see
+        return []
 
 
 def _carrier_view(carrier: Carrier) -> CarrierView:

@@ -75,6 +75,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     categories: Annotated[tuple[Category, ...], msgspec.Meta(min_length=1)] | None = None
     submit_rate: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
     quota: Quota | None = None
+    max_open_messages: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 2_000_000
     callback: CallbackSettings | None = None
     review: tuple[Category, ...] = ()
     opt_out_words: tuple[str, ...] | None = None
@@ -88,6 +89,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             name=self.name,
             scopes=frozenset(self.scopes),
             signatures=self.signatures,
+            max_open_messages=self.max_open_messages,
             allow_high=self.allow_high,
             senders=self.senders,
             word_exemptions=frozenset(self.word_exemptions),

@@ -6,6 +6,7 @@ a client that hangs up early loses its answer, never its message.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -158,10 +159,19 @@ class Intake:
                     _UNAVAILABLE if type(decision) is Accepted else decision for decision in decisions[first:last]
                 ]
         answers = [await self._answer_repeat(account, d) if isinstance(d, _Repeat) else d for d in decisions]
+        self._count_refused(account, drafts, answers)
+        return answers
+
+    def _count_refused(self, account: Account, drafts: Sequence[Draft], answers: Sequence[Decision]) -> None:
+        """By reason, and by batch: there those are not counted that will come again."""
+        batches: Counter[str] = Counter()
         for draft, answer in zip(drafts, answers, strict=True):
             if type(answer) is Refusal:
                 self._on_refused(account.name, draft.category, answer)
-        return answers
+                if draft.batch and answer.reason is not Reason.STORE_UNAVAILABLE:
+                    batches[draft.batch] += 1
+        for batch, count in batches.items():
+            self._store.count_refused(account.name, batch, count)
 
     def oldest_under_way(self) -> MessageId | None:
         """All messages with lower ids are on disk, or known not to be. None: all there are."""

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import structlog
 
 from gateway.connection import WRITE_HIGH_WATER_BYTES, Connection, open_connection
+from gateway.delivery.questions import Question
 from gateway.delivery.settings import BindMode, BindSettings, InterfaceVersion
 from gateway.delivery.tls import TlsFault, client_context
 from gateway.message import Milliseconds
@@ -19,6 +20,7 @@ from gateway.smpp import (
     BindReceiver,
     BindTransceiver,
     BindTransmitter,
+    Body,
     Event,
     Pdu,
     PeerUnbound,
@@ -150,6 +152,13 @@ class Bind:
             self._log.info("bind is down", error=self.error, retry_in_seconds=round(delay, 2))
             await asyncio.sleep(delay)
 
+    def ask(self, body: Body) -> Question:
+        """Send a request about a message. Only while it has a slot free: see `free`."""
+        assert self.connection is not None
+        question = Question()
+        self.connection.send(body, question)
+        return question
+
     async def close(self) -> None:
         """Unbind in order, if it is up, and stay down."""
         self._closing.set()
@@ -198,12 +207,18 @@ class Bind:
             if type(event) is ResponseReceived:
                 if event.context is None:
                     self._bind_answered(connection, event)
+                elif type(event.context) is Question:
+                    if not event.late:
+                        connection.release(event.sequence_number)
+                    event.context.answer(event)
                 else:
                     owner.response_received(self, connection, event)
             elif type(event) is RequestReceived:
                 owner.request_received(self, connection, event.pdu)
             elif type(event) is RequestUnanswered:
-                if event.context is not None:
+                if type(event.context) is Question:
+                    event.context.give_up()
+                elif event.context is not None:
                     owner.request_unanswered(self, event, "timeout")
             elif isinstance(event, SessionBroken | SessionClosed):
                 self._ended(connection, event)
@@ -242,7 +257,9 @@ class Bind:
         self._note_down(error)
         self._owner.bind_is_down(self)
         for unanswered in event.unanswered:
-            if unanswered.context is not None:
+            if type(unanswered.context) is Question:
+                unanswered.context.give_up()
+            elif unanswered.context is not None:
                 self._owner.request_unanswered(self, unanswered, "connection_lost")
 
     def _note_down(self, error: str) -> None:

@@ -23,6 +23,7 @@ from gateway.delivery.keeping import Keeping, forget_everywhere
 from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
 from gateway.delivery.pace import Pace
+from gateway.delivery.questions import Question
 from gateway.delivery.settings import CarrierSettings, OnDoubt
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.delivery.waiting import Waiting
@@ -30,7 +31,7 @@ from gateway.delivery.wording import Wording, word_record
 from gateway.message import FINAL, Attempt, MessageId, Milliseconds, PartStatus, Priority, Record, Status
 from gateway.rates import delay_seconds
 from gateway.rulings import NotHere, Stop, Wait
-from gateway.smpp import EncodeError, Pdu, SubmitSm
+from gateway.smpp import CancelSm, EncodeError, Pdu, SubmitSm
 from gateway.store.api import StoreError
 
 # One message of the lowest lane goes for so many of the one above it, so that it is slowed and never stopped.
@@ -206,7 +207,11 @@ class Carrier:
         at = self._shared.clock()
         under_way, pace = self._under_way, self._pace
         while (bind := self._next_bind()) is not None:
-            handover = (under_way and under_way.get(bind.settings.name)) or self._next_handover(bind, at)
+            handover = (under_way and under_way.get(bind.settings.name)) or None
+            if handover is not None and not self._may_go(handover.record, at):
+                del under_way[bind.settings.name]
+                continue
+            handover = handover or self._next_handover(bind, at)
             if handover is None:
                 break
             if not pace.take(handover.wording.segments, now=now):
@@ -250,9 +255,14 @@ class Carrier:
             if lane is None:
                 return None
             record = lane.take()
-            if self._put_back:
+            came_back = record.id in self._put_back
+            if came_back:
                 self._put_back.discard(record.id)
-            if self._may_go(record, at) and self._rules_allow(record, at):
+            if not self._may_go(record, at):
+                continue
+            if self._shared.stops and self._shared.stops.holds(record.message) and record.status is Status.QUEUED:
+                self._stay(record, lane, came_back=came_back)
+            elif self._rules_allow(record, at):
                 wording = word_record(record, self.settings)
                 if wording is None:
                     self._give_up(record, at)
@@ -282,6 +292,15 @@ class Carrier:
         else:
             self._stranded.add(record.id)
         return False
+
+    def _stay(self, record: Record, lane: Lane, *, came_back: bool) -> None:
+        """The batch of a message is stopped: it waits for that to end."""
+        if came_back:
+            self._shared.stops.keep(self, record)
+            return
+        self._shared.live.drop(record)
+        lane.leave_on_disk()
+        self._shared.stops.leave(self, lane, record.message)
 
     def _give_up(self, record: Record, at: Milliseconds) -> None:
         """Some of its parts have gone, and the others cannot follow them: the carrier's settings are others now."""
@@ -406,6 +425,18 @@ class Carrier:
         forget_everywhere(record, self._shared)
         self._shared.live.drop_if_at_rest(record)
 
+    def ask(self, body: CancelSm) -> Question | None:
+        """Ask about a message that it took; None when no bind can."""
+        bind = max((bind for bind in self._senders if bind.free > 0), key=lambda bind: bind.free, default=None)
+        return None if bind is None else bind.ask(body)
+
+    def look_again(self) -> None:
+        """A batch was stopped: what was about to go has its turn once more."""
+        for name, handover in list(self._under_way.items()):
+            if handover.record.status is Status.QUEUED:
+                del self._under_way[name]
+                self.send_again(handover.record)
+
     def _retry(self, due: list[MessageId]) -> None:
         for message_id in due:
             record = self._shared.live.get(message_id)
@@ -428,7 +459,20 @@ class Carrier:
                 self._pump_at(self._loop.time() + STORE_RETRY_SECONDS)
                 return
             fresh = [record for record in records if reading.is_fresh(record.id)]
+            if self._shared.stops:
+                fresh = self._leave_stopped(lane, fresh)
             for record in fresh:
                 live.add(record)
         lane.finish_refill(fresh, last=records[-1].id if records else None, complete=len(records) < limit)
         self.wake()
+
+    def _leave_stopped(self, lane: Lane, records: Sequence[Record]) -> list[Record]:
+        """Leave on disk what belongs to batches that are stopped; returns the others."""
+        stops = self._shared.stops
+        going = []
+        for record in records:
+            if stops.holds(record.message):
+                stops.leave(self, lane, record.message)
+            else:
+                going.append(record)
+        return going

@@ -12,8 +12,11 @@ from typing import Final
 import structlog
 
 from gateway.delivery import outcomes
+from gateway.delivery.batches import Batches
+from gateway.delivery.cancelling import Cancelling
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.elsewhere import Elsewhere
+from gateway.delivery.endings import Endings
 from gateway.delivery.lanes import Lane
 from gateway.delivery.reactions import Reactions
 from gateway.delivery.receipt_codes import NO_CODES, ReceiptCodes
@@ -64,7 +67,11 @@ class Delivery:
         }
         self.elsewhere.carriers = self.carriers
         self._receipts.load(self.carriers, recovered.receipts)
-        self._sweeps = Sweeps(shared, self.carriers, self._reactions) if self.carriers else None
+        endings = Endings(self.carriers)
+        self._sweeps = Sweeps(shared, self.carriers, self._reactions, endings) if self.carriers else None
+        cancelling = Cancelling(shared, self.carriers, endings)
+        self.cancel = cancelling.cancel
+        self.batches = Batches(shared, self.carriers, cancelling, next_id)
 
     def is_up(self, carrier: str) -> bool:
         """Whether a carrier could be sent to now."""
@@ -83,6 +90,7 @@ class Delivery:
 
     async def recover(self) -> None:
         """Take up everything that a stop or a crash left open. Before anything new is accepted."""
+        await self.batches.load()
         async for records in self._shared.store.unsettled():
             for record in records:
                 self._shared.live.add(record)
@@ -101,6 +109,7 @@ class Delivery:
                     tasks.create_task(bind.run(), name=f"bind {bind.name}")
             tasks.create_task(self._sweep_for_ever(), name="sweeps")
             tasks.create_task(self._waiting.run(), name="scheduled messages")
+            tasks.create_task(self.batches.run(), name="batches")
 
     async def drain(self) -> None:
         """Hand over nothing more; wait, for a while, until the answers under way are on disk."""

@@ -98,12 +98,20 @@ class Lane:
         """One of those on disk ended there: it will not come."""
         self._waiting -= 1
 
+    def leave_on_disk(self) -> None:
+        """One that was just taken stays on disk as it is there."""
+        self._waiting += 1
+
     def rewind(self, message_id: MessageId) -> None:
         """A message older than the cursor is queued on disk: read again from there.
 
         Nothing is doubled: the reader skips the records that are in memory already.
         """
         self._waiting += 1
+        self.read_again(message_id)
+
+    def read_again(self, message_id: MessageId) -> None:
+        """The same for one that was on disk all the time."""
         self._latest = max(self._latest, message_id)
         self._cursor = MessageId(min(self._cursor, message_id - 1))
         if self._latest_when_read is not None:

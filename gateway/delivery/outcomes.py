@@ -33,6 +33,7 @@ RECEIPT_OUTCOMES: Final = {
     MessageState.UNKNOWN: PartStatus.UNKNOWN,
 }
 
+CANCEL_ASKED: Final = "cancel_sm"  # the error of an attempt that its carrier was asked to cancel
 _UNANSWERED: Final = frozenset({PartStatus.SENDING, PartStatus.IN_DOUBT})
 
 
@@ -148,6 +149,8 @@ def is_news(record: Record, n: int, k: int, state: MessageState) -> bool:
     """
     outcome = RECEIPT_OUTCOMES.get(state)
     part = record.state.parts[n]
+    if record.status is Status.CANCELLED and outcome is not PartStatus.DELIVERED:
+        return False
     if outcome is None or outcome is part.status or part.status is PartStatus.DELIVERED:
         return False
     if outcome is PartStatus.DELIVERED:
@@ -157,12 +160,22 @@ def is_news(record: Record, n: int, k: int, state: MessageState) -> bool:
     return not later_copy and part.status in open_or_unknown
 
 
+def is_cancelled(record: Record, n: int, k: int, state: MessageState) -> bool:
+    """Whether a receipt says that the carrier has cancelled what we had asked it to."""
+    asked = record.state.parts[n].attempts[k].error == CANCEL_ASKED
+    return asked and state is MessageState.DELETED and record.status is Status.SUBMITTED
+
+
 def receipt(record: Record, n: int, k: int, state: MessageState, error: str, *, at: Milliseconds) -> bool:
     """A receipt for an attempt. False when it says nothing new."""
     if not is_news(record, n, k, state):
         return False
     outcome = RECEIPT_OUTCOMES[state]
     part = record.state.parts[n]
+    if is_cancelled(record, n, k, state):
+        record.set_part(n, Part(PartStatus.FAILED, part.attempts))
+        _set_status(record, Status.CANCELLED, at=at, reason="cancelled")
+        return True
     attempts = _with_attempt(part, k, error=error) if outcome is PartStatus.FAILED and error else part.attempts
     if part.status is PartStatus.WAITING or part.status in _UNANSWERED:
         record.set_part(n, Part(PartStatus.SUBMITTED, attempts))  # a receipt proves that the carrier took it
@@ -230,6 +243,12 @@ def end(record: Record, status: Status, *, at: Milliseconds, reason: str) -> boo
         return False
     _set_status(record, status, at=at, reason=reason)
     return True
+
+
+def ask_to_cancel(record: Record, n: int, k: int) -> None:
+    """The carrier is about to be asked to cancel a part that it took: DELETED is not a failure then."""
+    part = record.state.parts[n]
+    record.set_part(n, Part(part.status, _with_attempt(part, k, error=CANCEL_ASKED)))
 
 
 def note(record: Record, reason: str, *, at: Milliseconds) -> None:

@@ -180,6 +180,7 @@ class Receipts:
             outcomes.learn_id(record, n, k, receipt.carrier_message_id)
             carrier.awaiting.add(record, n, k)
         undelivered = outcomes.RECEIPT_OUTCOMES[state] is PartStatus.FAILED
+        undelivered = undelivered and not outcomes.is_cancelled(record, n, k, state)
         changed = (undelivered and self._react(carrier, found, receipt, state)) or outcomes.receipt(
             record, n, k, state, receipt.error, at=receipt.at
         )

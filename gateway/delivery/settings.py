@@ -119,6 +119,7 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     receipt_deadline_seconds: Seconds = 259_200.0
     price: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None  # of a segment
     receipt_codes: str = ""  # a CSV file; empty: the one that comes with the gateway
+    cancel_sm: bool = False  # it takes cancel_sm, for messages that it has not delivered yet
     user_message_reference: bool = True  # send TLV 0x0204, so that receipts can be told apart without an id
     bind: tuple[BindSettings, ...] = ()
 

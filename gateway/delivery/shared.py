@@ -11,6 +11,7 @@ from gateway.delivery.durable import AfterCommit
 from gateway.delivery.lessons import Lessons, NoLessons
 from gateway.delivery.live import Live
 from gateway.delivery.settings import CategorySettings, DeliverySettings, OnDoubt
+from gateway.delivery.stops import Stops
 from gateway.message import Category, Message, Milliseconds, Record
 from gateway.metrics import Metrics
 from gateway.rulings import Gate
@@ -46,6 +47,7 @@ class Shared(msgspec.Struct):
     random: Callable[[], float]
     gate: Gate
     usage: Counting
+    stops: Stops = msgspec.field(default_factory=Stops)
     rank: Callable[[Message], Sequence[str]] = attrgetter("carriers")
     goes_on_when_refused: Callable[[Message], bool] = lambda _: False
     awaiting: dict[str, Awaiting] = msgspec.field(default_factory=dict)

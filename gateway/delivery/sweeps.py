@@ -10,11 +10,11 @@ import structlog
 
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier
-from gateway.delivery.live import Reading
+from gateway.delivery.endings import Endings
 from gateway.delivery.reactions import Reactions
 from gateway.delivery.shared import Shared
-from gateway.message import MessageId, Milliseconds, PartStatus, Record, Status, carrier_of_lane
-from gateway.store.api import Commit, StoreError
+from gateway.message import MessageId, Milliseconds, PartStatus, Record, Status
+from gateway.store.api import StoreError
 
 AT_ONCE: Final = 500
 STRETCH: Final = 10_000
@@ -26,11 +26,11 @@ log = structlog.get_logger(__name__)
 class Sweeps:
     """Looks for messages whose time is up."""
 
-    def __init__(self, shared: Shared, carriers: Mapping[str, Carrier], reactions: Reactions) -> None:
+    def __init__(self, shared: Shared, carriers: Mapping[str, Carrier], reactions: Reactions, endings: Endings) -> None:
         self._shared = shared
         self._reactions = reactions
         self._carriers = carriers
-        self._any_carrier = next(iter(carriers.values()))
+        self._endings = endings
         deadlines = [carrier.settings.receipt_deadline_seconds for carrier in carriers.values()]
         self._shortest_deadline = round(min(deadlines) * 1000)
         self._looked_until = MessageId(-1)  # for overdue receipts
@@ -50,24 +50,14 @@ class Sweeps:
             now = self._shared.clock()
             with self._shared.live.reading() as reading:
                 stored = await self._shared.store.expired(now=now, limit=AT_ONCE)
-                commits = [
-                    commit for record in stored if (commit := self._expire_one(reading, record, now)) is not None
+                ends = [
+                    self._endings.end(reading, record, Status.EXPIRED, at=now, reason="validity ended")
+                    for record in stored
                 ]
+            commits = [commit for commit in ends if commit is not None]
             if len(stored) < AT_ONCE or not commits:
                 return
             await commits[-1]
-
-    def _expire_one(self, reading: Reading, stored: Record, now: Milliseconds) -> Commit | None:
-        """End one, unless it has begun to move since it was read."""
-        waited_on_disk = reading.is_fresh(stored.id) and stored.status is Status.QUEUED
-        record = reading.adopt(stored)
-        if record is None or record.status not in {Status.QUEUED, Status.SCHEDULED, Status.HELD}:
-            return None
-        outcomes.end(record, Status.EXPIRED, at=now, reason="validity ended")
-        carrier = self._carrier_of(record)
-        if waited_on_disk:
-            carrier.lanes[record.message.priority].settle_on_disk()
-        return carrier.keep(record)
 
     async def _give_up_waiting(self) -> None:
         """Messages accepted after the shortest deadline ago cannot be overdue; of the others each is asked.
@@ -92,7 +82,7 @@ class Sweeps:
                 if record is None or not self._is_overdue(record, now) or self._reactions.overdue(record, at=now):
                     continue
                 if outcomes.give_up_waiting(record, at=now):
-                    self._carrier_of(record).keep(record)
+                    self._endings.carrier_of(record).keep(record)
         there_are_more = len(found) == AT_ONCE
         self._looked_until = found[-1].id if there_are_more else MessageId(-1)
         return there_are_more
@@ -107,16 +97,3 @@ class Sweeps:
             if now < last.at + deadline * 1000:
                 return False
         return bool(waiting)
-
-    def _carrier_of(self, record: Record) -> Carrier:
-        """The carrier that a record waits for, is with, or would go to; of carriers that are gone, any stands in."""
-        waits_for = self._carriers.get(carrier_of_lane(record.lane))
-        if waits_for is not None:
-            return waits_for
-        for part in record.state.parts:
-            if part.attempts and part.attempts[-1].carrier in self._carriers:
-                return self._carriers[part.attempts[-1].carrier]
-        for name in record.message.carriers:
-            if name in self._carriers:
-                return self._carriers[name]
-        return self._any_carrier

@@ -63,7 +63,7 @@ class HttpServer:
         self._keys = keys
         self._metrics = metrics
         self._bodies = BodyReader(settings)
-        self._submit = Submit(settings, intake, clock)
+        self._submit = Submit(settings, intake, store, clock)
         self._status = StatusPages(operations, store, metrics)
         explain = Explain(intake, clock)
         events = Events(store, callbacks, clock)

@@ -14,6 +14,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_body_bytes: int = 8 * MEBIBYTE
     max_messages: int = 10_000  # of one request
     max_messages_in_progress: int = 100_000  # of all requests whose answers are not out yet; above: 429 queue_full
+    max_open_messages: int = 5_000_000  # accepted and not final, of all accounts; above: 429 queue_full
     max_unread_bytes: int = 256 * MEBIBYTE  # of all bodies that are still arriving; above: 429 queue_full
     body_timeout_seconds: float = 30.0  # for a whole body to arrive
     keep_alive_seconds: float = 75.0  # for the next request, or for the rest of a header
@@ -26,6 +27,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         _check("max_body_bytes", self.max_body_bytes, 1024, 64 * MEBIBYTE)
         _check("max_messages", self.max_messages, 1, 10_000)
         _check("max_messages_in_progress", self.max_messages_in_progress, self.max_messages, 1_000_000)
+        _check("max_open_messages", self.max_open_messages, 1, 1_000_000_000)
         _check("max_unread_bytes", self.max_unread_bytes, self.max_body_bytes, 16 * 1024 * MEBIBYTE)
         _check("body_timeout_seconds", self.body_timeout_seconds, 0.1, 3600)
         _check("keep_alive_seconds", self.keep_alive_seconds, 0.1, 3600)

@@ -17,11 +17,13 @@ from gateway.http.answers import (
 from gateway.http.bodies import Submission, Terms, read_submission
 from gateway.http.calls import Answer, Call, answer, problem_answer
 from gateway.http.problems import Code, Problem, refusal_document, refusal_status
+from gateway.http.room import Room
 from gateway.http.settings import HttpSettings
 from gateway.intake import Accepted, Decision, Intake
 from gateway.message import Milliseconds
 from gateway.policy.verdict import Reason
 from gateway.rates import TokenBucket
+from gateway.store.api import Store
 
 _SLICE: Final = 500  # answers made between two returns to the loop
 _UNAVAILABLE: Final = "The messages could not be written to disk. None was accepted; send them again later."
@@ -34,23 +36,23 @@ class Submit:
         self,
         settings: HttpSettings,
         intake: Intake,
+        store: Store,
         clock: Callable[[], Milliseconds],
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_messages = settings.max_messages
-        self._max_in_progress = settings.max_messages_in_progress
         self._intake = intake
         self._clock = clock
         self._monotonic = monotonic
         self._rates: dict[str, TokenBucket] = {}  # by account
-        self._in_progress = 0
+        self._room = Room(settings, store)
         self._stopping = False
 
     @property
     def in_progress(self) -> int:
         """How many messages are handed in and not yet answered for."""
-        return self._in_progress
+        return self._room.reserved_messages
 
     def stop_accepting(self) -> None:
         """Refuse what comes from now on; what is under way is finished."""
@@ -69,17 +71,11 @@ class Submit:
         )
         submission = await read_submission(call.body, terms)
         count = len(submission.drafts)
-        if self._in_progress + count > self._max_in_progress:
-            detail = "More messages are on their way to the disk than the gateway holds. Nothing was accepted."
-            raise Problem(Code.QUEUE_FULL, detail)
         rate = self._rate_of(call.account)
-        if rate is not None and not rate.take(count, now=self._monotonic()):
-            raise _too_fast(call.account, rate)
-        self._in_progress += count
-        try:
+        with self._room.reserved(call.account, count):
+            if rate is not None and not rate.take(count, now=self._monotonic()):
+                raise _too_fast(call.account, rate)
             decisions = await self._intake.submit(call.account, submission.drafts)
-        finally:
-            self._in_progress -= count
         if rate is not None:  # what was accepted before costs nothing
             rate.give_back(sum(type(decision) is Accepted and decision.duplicate for decision in decisions))
         return (

@@ -17,6 +17,7 @@ from gateway.http.submit import Submit
 from gateway.intake import Accepted
 from gateway.message import Message, MessageId, Status, new_record
 from gateway.policy.candidate import Draft
+from gateway.store.memory import MemoryStore
 
 pytestmark = pytest.mark.bench
 
@@ -61,7 +62,7 @@ def message(n: int) -> dict[str, str]:
 @pytest.mark.parametrize("form", Format)
 @pytest.mark.parametrize("count", [1, 100, 10_000])
 def test_take_in_and_answer(benchmark: BenchmarkFixture, form: Format, count: int) -> None:
-    submit = Submit(HttpSettings(), InstantIntake(), lambda: NOW)  # type: ignore[arg-type]
+    submit = Submit(HttpSettings(), InstantIntake(), MemoryStore(), lambda: NOW)  # type: ignore[arg-type]
     content = message(0) if count == 1 else [message(n) for n in range(count)]
     call = Call(account=Account(name="a"), body=ENCODERS[form](content), body_format=form, answer_format=form)
     benchmark.group = f"http: {count} messages a request"
@@ -74,7 +75,7 @@ def test_take_in_and_answer(benchmark: BenchmarkFixture, form: Format, count: in
 
 def test_ten_thousand_messages_never_hold_the_loop_for_long(benchmark: BenchmarkFixture) -> None:
     """The longest step between two returns to the loop: others wait no longer than that."""
-    submit = Submit(HttpSettings(), InstantIntake(), lambda: NOW)  # type: ignore[arg-type]
+    submit = Submit(HttpSettings(), InstantIntake(), MemoryStore(), lambda: NOW)  # type: ignore[arg-type]
     call = Call(account=Account(name="a"), body=msgspec.json.encode([message(n) for n in range(10_000)]))
     benchmark.group = "http: 10000 messages a request"
 

@@ -22,6 +22,9 @@ from gateway.smpp import (
     BindTransmitter,
     BindTransmitterResp,
     Body,
+    CancelSm,
+    CancelSmResp,
+    CommandStatus,
     DeliverSm,
     EsmClass,
     Event,
@@ -119,6 +122,8 @@ class ScriptedSmsc:
         self.otherwise: Answer = accept()
         self.bind_script: deque[BindAnswer] = deque()
         self.submits: list[Submit] = []
+        self.cancels: list[Pdu] = []
+        self.cancel_script: deque[int | None] = deque()  # the statuses they are answered with; None: not at all
         self.accepted: dict[str, Submit] = {}  # by message id
         self.binds: list[Connection] = []  # those that are bound, oldest first
         self.bodies: dict[Connection, Body] = {}  # what each has bound with
@@ -193,6 +198,11 @@ class ScriptedSmsc:
                     self.submits.append(submit)
                     answer = self.script.popleft() if self.script else self.otherwise
                     answer(self, submit)
+                case RequestReceived(pdu=Pdu(body=CancelSm()) as pdu):
+                    self.cancels.append(pdu)
+                    status = self.cancel_script.popleft() if self.cancel_script else CommandStatus.ESME_ROK
+                    if status is not None:
+                        connection.respond(pdu, CancelSmResp(), command_status=status)
                 case RequestReceived(pdu=pdu) if type(pdu.body) in _BINDS:
                     self._bind(connection, pdu)
                 case ResponseReceived(command_status=status, sequence_number=number):

@@ -9,7 +9,7 @@ from gateway.message import PartStatus, Priority, Record, Status
 from gateway.smpp import CommandStatus
 from gateway.store.api import StoreDamagedError
 from tests.delivery.rig import RESEND, WAIT, Rig, running
-from tests.delivery.samples import CARRIER, OF_TWO, bind_settings, carrier_settings, eventually, statuses
+from tests.delivery.samples import CARRIER, LONG, OF_TWO, bind_settings, carrier_settings, eventually, statuses
 from tests.delivery.scripted_smsc import (
     ScriptedSmsc,
     Submit,
@@ -265,6 +265,23 @@ async def test_validity_is_looked_at_again_at_the_hand_over():
         smsc.accept(smsc.submits[0])
         await rig.until(second, Status.EXPIRED)
         await rig.until(first, Status.SUBMITTED)
+        assert len(smsc.submits) == 1
+
+
+async def test_validity_is_looked_at_again_before_each_part():
+    async with scripted() as smsc, running(a_carrier(smsc, throughput=2), sweep_seconds=600.0) as rig:
+        record = await rig.accept(text=LONG, parts=3, valid_for_seconds=0.7)
+        stored = await rig.until(record, Status.EXPIRED)
+        assert stored.state.timeline[-1].reason == "validity ended"
+        await asyncio.sleep(1.2)
+        assert len(smsc.submits) < 3
+
+
+async def test_what_waits_for_the_rate_until_its_validity_ends_expires():
+    async with scripted() as smsc, running(a_carrier(smsc, throughput=1), sweep_seconds=600.0) as rig:
+        first, second = [await rig.accept(valid_for_seconds=0.6) for _ in range(2)]
+        await rig.until(first, Status.SUBMITTED)
+        await rig.until(second, Status.EXPIRED)
         assert len(smsc.submits) == 1
 
 

@@ -14,7 +14,9 @@ from gateway.account import Account, Quota, Scope
 from gateway.audit import Audit
 from gateway.callbacks.callbacks import Callbacks
 from gateway.callbacks.settings import CallbackSettings
+from gateway.controls import BatchState, Cancelled
 from gateway.http.audit import AuditCalls
+from gateway.http.control import ControlCalls
 from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys, hash_key
 from gateway.http.operations import BindView, CarrierView
@@ -82,6 +84,41 @@ class FakeOperations:
         return [CarrierView(name="cmcc-a", state="up", rate=1000.0, queued=7, binds=(bound, down))]
 
 
+class FakeControls:
+    """Delivery, as far as accounts may control their messages: does what a test says, and remembers."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.cancelled: Cancelled | None = None
+        self.found: BatchState | None = None
+        self.error: Exception | None = None
+
+    async def cancel_message(self, message_id: MessageId, account: str) -> Cancelled | None:
+        self._note("message", message_id, account)
+        return self.cancelled
+
+    async def state(self, account: str, batch: str) -> BatchState | None:
+        self._note("state", account, batch)
+        return self.found
+
+    async def pause(self, account: str, batch: str) -> BatchState | None:
+        self._note("pause", account, batch)
+        return self.found
+
+    async def resume(self, account: str, batch: str) -> BatchState | None:
+        self._note("resume", account, batch)
+        return self.found
+
+    async def cancel(self, account: str, batch: str, *, wait_seconds: float) -> BatchState | None:
+        self._note("cancel", account, batch)
+        return self.found
+
+    def _note(self, *asked: Any) -> None:
+        self.asked.append(asked)
+        if self.error is not None:
+            raise self.error
+
+
 class FakeMetrics:
     """Remembers what was observed."""
 
@@ -147,6 +184,7 @@ class Api:
         self.clock = Clock()
         self.store = MemoryStore()
         self.operations = FakeOperations()
+        self.controls = FakeControls()
         self.metrics = FakeMetrics()
         self.accepted: list[Record] = []
         self.suppressed = Suppressed()
@@ -200,6 +238,7 @@ class Api:
                 HeldCalls(Reviews(self.desk, self.store, audit)),
                 PortedNumbers(ports, takes_hashes=False),
                 UsageCalls(self.usage, self.clock),
+                ControlCalls(self.controls.cancel_message, self.controls),
             ],
         )
         self.session: aiohttp.ClientSession
