@@ -16,7 +16,7 @@ help:
 	@echo "make test       run the tests          make check   format, lint, types, import contracts"
 	@echo "make faults     kill -9 and failing disks, longer than in the tests"
 	@echo "make fuzz       damaged valid input for the protocol and the text, FUZZ_SECONDS long; prints its seed"
-	@echo "make interop    suites that need Debian packages (tshark)"
+	@echo "make interop    suites that need Debian packages (tshark, chromium)"
 	@echo "make compare    the same messages through Kannel and through the gateway, with the ratio"
 	@echo "make words      how many disguised words are found, how many innocent messages are stopped"
 	@echo "make bench-smpp the SMPP engine beside smpplib, as a table"

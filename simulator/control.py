@@ -1,6 +1,7 @@
 """The control HTTP: what happened, and what shall happen. JSON both ways, scenarios also in TOML."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -11,7 +12,9 @@ from gateway.text import TextError
 from simulator.checking import BrokenRule, SettingError, settings_from
 from simulator.distributions import Seconds
 from simulator.journal import Entry, render
+from simulator.live import NEWEST_ENTRIES, describe, recent_waits
 from simulator.metrics import CONTENT_TYPE, render_metrics
+from simulator.pages import send_file, send_page
 from simulator.questions import Question, group, read_grouping, read_question
 from simulator.scenario import Scenario, read_scenario
 from simulator.settings import MAIN, parse_toml
@@ -58,6 +61,9 @@ async def start_control(stations: Mapping[str, Station], address: tuple[str, int
     app = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=[_refusing])
     app.add_routes(
         [
+            web.get("/", send_page),
+            web.get("/page/{name}", send_file),
+            web.get("/live", control.live),
             web.get("/healthz", control.health),
             web.get("/counts", control.counts),
             web.get("/journal", control.journal),
@@ -113,7 +119,15 @@ class Control:
     async def metrics(self, _: web.Request) -> web.Response:
         """Return the counts as Prometheus reads them."""
         counts = {name: station.counts() for name, station in self._stations.items()}
-        return web.Response(body=render_metrics(counts), headers={"Content-Type": CONTENT_TYPE})
+        waits = {
+            name: recent_waits(station.smsc.journal.newest(NEWEST_ENTRIES), now=time.time())
+            for name, station in self._stations.items()
+        }
+        return web.Response(body=render_metrics(counts, waits), headers={"Content-Type": CONTENT_TYPE})
+
+    async def live(self, _: web.Request) -> web.Response:
+        """Return what the live page shows, of every SMSC."""
+        return _answer(describe(self._stations, now=time.time()))
 
     async def journal(self, request: web.Request) -> web.StreamResponse:
         """Stream the entries that the query asks for, a JSON line each, oldest first."""

@@ -1,5 +1,6 @@
 """Taking submits: each is decided, answered (or not), and its receipts are planned."""
 
+from collections import Counter
 from typing import Final
 
 from gateway.smpp import CommandId, CommandStatus, Pdu, RegisteredDelivery, SubmitSm, SubmitSmResp
@@ -14,7 +15,7 @@ from simulator.inbound import References
 from simulator.journal import Entry, kind_of
 from simulator.load import Backlog, Curve, Meter
 from simulator.messages import Delivery, Message, Reply
-from simulator.outcomes import DELIVERED, Answer, Outcome
+from simulator.outcomes import DELIVERED, Answer, Outcome, faults_of
 from simulator.scenario import Scenario
 from simulator.settings import Overload, Settings
 from simulator.submits import Decisions, begins_message, wants_intermediate, wants_receipt
@@ -38,6 +39,7 @@ class Intake:
         self, settings: Settings, deliveries: Deliveries, references: References, *, epoch_seconds: float
     ) -> None:
         self.processed = 0  # submits that became messages, answered or not
+        self.faults: Counter[str] = Counter()  # that submits have suffered
         self._settings = settings
         self._deliveries = deliveries
         self._references = references
@@ -80,6 +82,7 @@ class Intake:
     def forget(self) -> None:
         """Begin every count again; answers that are still to come are not forgotten."""
         self.processed = 0
+        self.faults.clear()
         self.decisions.forget()
 
     def take(self, bind: Bind, account: Account, request: Pdu, submit: SubmitSm, *, now: float) -> None:
@@ -99,6 +102,8 @@ class Intake:
         waits = 0.0
         if self._curve is not None or self._backlog is not None:
             outcome, latency, waits = self._under_load(outcome, latency, phone, turn, now)
+        if outcome is not DELIVERED:
+            self.faults.update(faults_of(outcome))
         if outcome.refusal or outcome.answer is Answer.IGNORED:
             bind.note(at, incoming=True, pdu=request, phone=phone)
             if outcome.refusal:

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -131,6 +132,10 @@ class Journal:
         """Return the entries with their numbers, which count from 1 and go on when entries are dropped."""
         entries = self._settled()
         return list(enumerate(entries, self._counted - len(entries) + 1))
+
+    def newest(self, count: int) -> list[Entry]:
+        """Return the newest `count` entries, oldest first."""
+        return list(islice(reversed(self._settled()), count))[::-1]
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
         """Return how many PDUs went, by direction, command and status."""

@@ -99,6 +99,18 @@ FAULTS: Final[Mapping[str, Mapping[str, object]]] = {
 }
 
 
+@lru_cache(maxsize=1024)
+def faults_of(outcome: Outcome) -> tuple[str, ...]:
+    """Return the names of the faults that a submit with this outcome suffers."""
+    if outcome.refusal:
+        return ()
+    return tuple(
+        name
+        for name, changes in FAULTS.items()
+        if all(getattr(outcome, what) == value for what, value in changes.items())
+    )
+
+
 def _always(meaning: str, outcome: Outcome) -> Special:
     return Special(meaning=meaning, then=outcome)
 

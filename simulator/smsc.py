@@ -219,6 +219,7 @@ class Smsc:
             "accepted": answers.get(CommandStatus.ESME_ROK.name, 0),
             "refused": refused,
             "processed": self.intake.processed,
+            "faults": dict(self.intake.faults),
             "deliveries": dict(self.deliveries.sent),
             "delivery_results": dict(self.deliveries.results),
             "deliveries_open": self.deliveries.open,

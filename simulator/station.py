@@ -75,6 +75,8 @@ class Station:
         return self.smsc.counts() | {
             "restarts": self.restarts,
             "phase": 0 if self.phase is None else self.phase + 1,
+            "listening": self.is_listening,
+            "connections": len(self._connections),
         }
 
     # --- what the control asks -----------------------------------------------------------------------------------

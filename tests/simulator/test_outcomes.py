@@ -13,6 +13,7 @@ from simulator.outcomes import (
     Answer,
     Chances,
     Outcome,
+    faults_of,
     is_special,
     special_outcome,
 )
@@ -116,3 +117,11 @@ def test_the_table_in_the_documentation_is_the_table() -> None:
     assert [(suffix.strip(), meaning.strip()) for suffix, meaning in rows] == [
         (suffix, special.meaning) for suffix, special in SPECIAL.items()
     ]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_outcome_tells_which_faults_it_has(fault: str) -> None:
+    outcome = Chances(mix={"EXPIRED": 1}, faults={fault: 1}).outcome(Dice(1).roll("1", 1))
+
+    assert faults_of(outcome) == (fault,)
+    assert faults_of(DELIVERED) == faults_of(Outcome(refusal=CommandStatus.ESME_RSYSERR)) == ()
