@@ -78,11 +78,40 @@ def declared_fields(body_type: type[msgspec.Struct]) -> dict[str, Field]:
 
 
 def _encoder(fields: dict[str, Field], command_id: int, *, bare_when_refused: bool) -> str:
-    """The source of `encode`. Strings and integers that stand together are one f-string, encoded in one go."""
-    loads = [f"    {name} = body.{name}" for name in fields]
+    """The source of `encode`: conditions first, then the pieces, then all of them behind a header."""
+    conditions, pieces, optional = _pieces(fields)
+    lines = ["def encode(body, status, number):"]
+    if bare_when_refused:
+        lines += ["    if status:", f"        return HEADER({HEADER_BYTES}, {int(command_id)}, status, number)"]
+    lines += [f"    {name} = body.{name}" for name in fields]
+    if conditions:
+        lines += [f"    if {' or '.join(conditions)}:", "        raise unfit(body, status, number)"]
+    lines.append("    try:")
+    lines += [f"        piece_{index} = {piece}" for index, piece in enumerate(pieces)]
+    names = [f"piece_{index}" for index in range(len(pieces))]
+    if optional:
+        lines += [
+            f"        if {optional}:",
+            f"            parameters = encode_tlvs({optional})",
+            f"            return {_joined(command_id, [*names, 'parameters'])}",
+        ]
+    lines += [
+        f"        return {_joined(command_id, names)}",
+        "    except (KeyError, ValueError, struct_error):",
+        "        raise unfit(body, status, number) from None",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _pieces(fields: dict[str, Field]) -> tuple[list[str], list[str], str]:
+    """What must not be so of the fields, bytes expressions for them in wire order, and the optional parameters' name.
+
+    Strings and integers that stand together are one f-string, encoded in one go.
+    """
     conditions: list[str] = []
-    pieces: list[str] = []  # bytes expressions, in wire order
+    pieces: list[str] = []
     run = ""  # the f-string being gathered
+    optional = ""
 
     for name, kind in fields.items():
         match kind:
@@ -100,31 +129,19 @@ def _encoder(fields: dict[str, Field], command_id: int, *, bare_when_refused: bo
                 pieces += [f'f"{run}".encode("latin-1")', f"KIND_{name}.encode({name})"]
                 run = ""
             case OptionalParameters():
-                if run:
-                    pieces.append(f'f"{run}".encode("latin-1")')
-                    run = ""
-                pieces.append(f'encode_tlvs({name}) if {name} else b""')
+                optional = name
             case UInt():
                 raise TypeError(f"{name}: wider integers stand in records and parameters only")
     if run:
         pieces.append(f'f"{run}".encode("latin-1")')
+    return conditions, pieces, optional
 
-    lines = ["def encode(body, status, number):"]
-    if bare_when_refused:
-        lines += ["    if status:", f"        return HEADER({HEADER_BYTES}, {int(command_id)}, status, number)"]
-    lines += loads
-    if conditions:
-        lines += [f"    if {' or '.join(conditions)}:", "        raise unfit(body, status, number)"]
-    lines.append("    try:")
-    lines += [f"        piece_{index} = {piece}" for index, piece in enumerate(pieces)]
-    length = "".join(f" + len(piece_{index})" for index in range(len(pieces)))
-    joined = "".join(f" + piece_{index}" for index in range(len(pieces)))
-    lines += [
-        f"        return HEADER({HEADER_BYTES}{length}, {int(command_id)}, status, number){joined}",
-        "    except (KeyError, ValueError, struct_error):",
-        "        raise unfit(body, status, number) from None",
-    ]
-    return "\n".join(lines) + "\n"
+
+def _joined(command_id: int, names: list[str]) -> str:
+    """The expression for a header and what is in these names behind it."""
+    length = "".join(f" + len({name})" for name in names)
+    behind = "".join(f" + {name}" for name in names)
+    return f"HEADER({HEADER_BYTES}{length}, {int(command_id)}, status, number){behind}"
 
 
 def _decoder(fields: dict[str, Field], command_id: int) -> str:

@@ -131,26 +131,27 @@ class Session:
         Raises LocalProtocolError, WindowFull or EncodeError; then nothing was sent. The window never refuses an
         enquire_link or an unbind.
         """
-        target = self._ours.asked.get(body.command_id)
+        command_id = body.command_id
+        target = self._ours.asked.get(command_id)
         if target is None:
-            raise LocalProtocolError(f"{body.command_id.name} may not be sent by {self._where()}")
+            raise LocalProtocolError(f"{command_id.name} may not be sent by {self._where()}")
         window = self._window
         if window.in_use >= window.size and type(body) not in WITHOUT_SLOT:
             raise WindowFull(f"{window.in_use} of {window.size} requests are unanswered or unreleased")
         number = window.next_number()
         self._to_send.append(ENCODERS[type(body)](body, 0, number))
-        if body.command_id not in UNANSWERED_COMMANDS:
+        if command_id not in UNANSWERED_COMMANDS:
             deadline = now + self.settings.response_timeout_seconds
             window.add(number, Request(body, context, deadline))
             if deadline < self._deadline:
                 self._deadline = deadline
-        if body.command_id != _ENQUIRE_LINK:
+        if command_id != _ENQUIRE_LINK:
             self._active_at = now
         else:
             self._report_own(self._unreported, CommandId.ENQUIRE_LINK, number, incoming=False)
         if target is not self._state:
             self._enter(target)
-            if body.command_id == CommandId.UNBIND:
+            if command_id == _UNBIND:
                 self._report_own(self._unreported, CommandId.UNBIND, number, incoming=False)
         return number
 
@@ -160,7 +161,7 @@ class Session:
         A refusal leaves without its body where the specification wants that. Raises LocalProtocolError where `body`
         does not answer `request`, or the session is over; EncodeError. Then nothing was sent.
         """
-        expected = request.command_id | RESPONSE_BIT
+        expected = request.body.command_id | RESPONSE_BIT
         nack = type(body) is GenericNack
         if body.command_id != expected and not nack:
             raise LocalProtocolError(f"{body.command_id.name} does not answer {request.command_id.name}")
@@ -195,7 +196,8 @@ class Session:
         in the same bytes are not lost with it.
         """
         events = self._take_unreported() if self._unreported else []
-        if self.is_over or not data:
+        over = self._state is _CLOSED
+        if over or not data:
             return events
         self._received_at = now
         for pdu in self._splitter.cut(data):
