@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from gateway.delivery.waiting import AT_ONCE
-from gateway.message import Message, Record, Status
-from gateway.rulings import Ruling, Stop, Wait
+from gateway.message import ChargeTime, Message, Record, Status
+from gateway.rulings import Charged, Ruling, Stop, Wait
 from gateway.store.api import StoreUnavailableError
 from tests.delivery.rig import RESEND, WAIT, SlowStore, running
 from tests.delivery.samples import CARRIER, LONG, bind_settings, carrier_settings, eventually
@@ -19,12 +19,12 @@ class ScriptedGate:
     """Rules that say what the test wants, and remember what they were asked."""
 
     def __init__(self) -> None:
-        self.on_release: Callable[[Message, int], Ruling] = lambda *_: None
+        self.on_release: Callable[[Message, int], Ruling | Charged] = lambda *_: None
         self.on_hand_over: Callable[[Message, int], Ruling] = lambda *_: None
         self.released: list[tuple[int, bool]] = []
         self.handed_over: list[tuple[int, str]] = []
 
-    def release(self, message: Message, *, charged: bool, now: int) -> Ruling:
+    def release(self, message: Message, *, charged: bool, now: int) -> Ruling | Charged:
         self.released.append((message.id, charged))
         return self.on_release(message, now)
 
@@ -58,6 +58,14 @@ async def test_the_rules_are_asked_when_a_message_is_released_and_not_before(gat
         assert gate.released == []
         await rig.until(record, Status.SUBMITTED)
         assert gate.released == [(record.id, False)]
+
+
+async def test_when_it_was_charged_is_kept_with_it_on_disk(gate: ScriptedGate):
+    gate.on_release = lambda *_: Charged(ChargeTime(5, 6))
+    async with scripted() as smsc, running(a_carrier(smsc), gate=gate) as rig:
+        record = await rig.accept(send_at=rig.now() + 20)
+        stored = await rig.until(record, Status.SUBMITTED)
+        assert stored.charge_time == ChargeTime(5, 6)
 
 
 async def test_a_message_that_the_rules_stop_has_failed_with_their_code(gate: ScriptedGate):
