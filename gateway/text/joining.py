@@ -11,6 +11,7 @@ from gateway.text.coding import Coding, decode
 
 # What a held part costs beside its octets: the objects around them, at most (the first of a text; by tracemalloc).
 PART_OVERHEAD_OCTETS: Final = 768
+KEY_OCTETS: Final = 64
 
 _REFERENCE_8_BIT: Final = (0x00, 3)  # element identifier and length; 3GPP TS 23.040, section 9.2.3.24.1
 _REFERENCE_16_BIT: Final = (0x08, 4)  # section 9.2.3.24.8
@@ -25,20 +26,29 @@ class PartNumber(msgspec.Struct, frozen=True):
 
 
 class InboundPart(msgspec.Struct, frozen=True):
-    """One part as it came, without its header."""
+    """One part as it came, without its header. `key`: the name that its owner knows it by, if it has one."""
 
     place: PartNumber
     coding: Coding
     data: bytes
+    key: int | None = None
+
+    def says_the_same(self, other: "InboundPart") -> bool:
+        """Whether `other` is this part once more, whatever its owner calls it."""
+        return self.place == other.place and self.coding is other.coding and self.data == other.data
 
 
 class InboundText(msgspec.Struct, frozen=True):
-    """A text put together; `missing` has the numbers of the parts that never came, and is empty when all did."""
+    """A text put together; `missing` has the numbers of the parts that never came, and is empty when all did.
+
+    `keys`: those of its parts, in the order they came; a part that came twice has two.
+    """
 
     source: str
     destination: str
     text: str
     missing: tuple[int, ...] = ()
+    keys: tuple[int, ...] = ()
 
 
 def split_header(short_message: bytes) -> tuple[PartNumber | None, bytes]:
@@ -76,18 +86,19 @@ def join(parts: Iterable[InboundPart]) -> str:
 class _Pending:
     """The parts of one text that have come so far."""
 
-    __slots__ = ("deadline", "octets", "parts", "total")
+    __slots__ = ("deadline", "keys", "octets", "parts", "total")
 
     def __init__(self, total: int, deadline: float) -> None:
         self.total = total
         self.deadline = deadline
         self.parts: dict[int, InboundPart] = {}
+        self.keys: list[int] = []
         self.octets = 0
 
     def accepts(self, part: InboundPart) -> bool:
         """Say whether `part` can be of this text, and not of a later one under the same reference."""
         held = self.parts.get(part.place.number)
-        return part.place.total == self.total and (held is None or held == part)
+        return part.place.total == self.total and (held is None or held.says_the_same(part))
 
 
 _Key = tuple[str, str, int]
@@ -127,11 +138,15 @@ class Reassembler:
             pending = None
         if pending is None:
             pending = self._pending[key] = _Pending(part.place.total, now + self._timeout_seconds)
+        octets = 0
         if part.place.number not in pending.parts:
             pending.parts[part.place.number] = part
-            octets = len(part.data) + len(source) + len(destination) + PART_OVERHEAD_OCTETS
-            pending.octets += octets
-            self._held_octets += octets
+            octets += len(part.data) + len(source) + len(destination) + PART_OVERHEAD_OCTETS
+        if part.key is not None:
+            pending.keys.append(part.key)
+            octets += KEY_OCTETS
+        pending.octets += octets
+        self._held_octets += octets
         if len(pending.parts) == pending.total:
             ready.append(self._give_out(key))
         while self._held_octets > self._limit_octets:
@@ -153,4 +168,4 @@ class Reassembler:
         self._held_octets -= pending.octets
         source, destination, _ = key
         missing = tuple(number for number in range(1, pending.total + 1) if number not in pending.parts)
-        return InboundText(source, destination, join(pending.parts.values()), missing)
+        return InboundText(source, destination, join(pending.parts.values()), missing, tuple(pending.keys))

@@ -79,6 +79,29 @@ def test_a_part_that_comes_twice_counts_once():
     assert reassembler.add(PHONE, SERVICE, part(2, 2, "b"), now=2.0) == [InboundText(PHONE, SERVICE, "ab")]
 
 
+def test_a_text_names_the_keys_of_all_its_parts_of_those_that_came_twice_too():
+    def keyed(number: int, letter: str, key: int) -> InboundPart:
+        return InboundPart(PartNumber(1, 2, number), Coding.GSM7, letter.encode(), key)
+
+    reassembler = Reassembler()
+    for key in (7, 8):
+        assert reassembler.add(PHONE, SERVICE, keyed(2, "b", key), now=0.0) == []
+    text = InboundText(PHONE, SERVICE, "ab", keys=(7, 8, 9))
+    assert reassembler.add(PHONE, SERVICE, keyed(1, "a", 9), now=0.0) == [text]
+    assert reassembler.held_octets == 0
+
+
+def test_repeats_of_one_part_do_not_get_past_the_memory_limit():
+    reassembler = Reassembler(limit_octets=2_000)
+    given_out = []
+    for key in range(100):
+        one = InboundPart(PartNumber(1, 2, 1), Coding.GSM7, b"a", key)
+        given_out += reassembler.add(PHONE, SERVICE, one, now=0.0)
+        assert reassembler.held_octets <= 2_000
+    given_out += reassembler.expire(now=1e9)
+    assert [key for text in given_out for key in text.keys] == list(range(100))
+
+
 def test_a_missing_part_gives_out_what_came_marked_at_the_deadline_and_not_before():
     reassembler = Reassembler(timeout_seconds=60.0)
     reassembler.add(PHONE, SERVICE, part(1, 3, "a"), now=10.0)
