@@ -109,16 +109,42 @@ class UnmatchedReceipt(msgspec.Struct, frozen=True, array_like=True):
     reference: int = 0  # user_message_reference, 0 when the receipt had none
 
 
+class PartMark(msgspec.Struct, frozen=True, array_like=True):
+    """One part that a message from a subscriber came in: what it is known by, until all carriers have forgotten it."""
+
+    key: int
+    fingerprint: int  # of what the carrier sent: the same when it sends it again
+
+
 class InboundMessage(msgspec.Struct, frozen=True, array_like=True):
-    """A message from a subscriber, as the carrier delivered it."""
+    """A message from a subscriber, its parts put together."""
 
     id: MessageId
     carrier: str
-    source: str
-    destination: str
+    source: str  # the subscriber: in E.164 where that can be made out, else as the carrier wrote it
+    destination: str  # as the carrier wrote it
     text: str
     at: Milliseconds
     account: str = ""  # whose it is; empty: nobody's that is known
+    answers: MessageId = MessageId(0)  # the last message that the subscriber got from that number; 0: none is known
+    missing: tuple[int, ...] = ()  # the numbers of the parts that never came
+    parts: tuple[PartMark, ...] = ()
+
+
+class InboundQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which messages from subscribers to list, newest first. `account` empty: every account's, and nobody's."""
+
+    account: str = ""
+    since: Milliseconds  # come at or after
+    before: MessageId | None = None  # only older ones: the cursor
+    limit: int = 100
+
+
+class InboundPage(msgspec.Struct, frozen=True):
+    """One page of them. It may be short and still have a `cursor`: that is where the search stopped."""
+
+    messages: tuple[InboundMessage, ...]
+    cursor: MessageId | None
 
 
 EventId = NewType("EventId", int)  # of events; they grow in the order of the commits
@@ -301,6 +327,9 @@ class Store(Protocol):
 
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         """Inbound messages, oldest first."""
+
+    async def find_inbound(self, query: InboundQuery) -> InboundPage:
+        """One page of inbound messages, newest first."""
 
     async def entries(self, table: str, *, after: str = "", prefix: str = "", limit: int) -> list[tuple[str, bytes]]:
         """What `put_entries` kept, in the order of the keys (by code point): those behind `after`, under `prefix`."""

@@ -17,6 +17,8 @@ from gateway.store.api import (
     Event,
     EventId,
     InboundMessage,
+    InboundPage,
+    InboundQuery,
     Page,
     Query,
     Recovered,
@@ -229,6 +231,17 @@ class MemoryStore:
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         newer = sorted((message for message in self._inbound if message.id > after), key=lambda message: message.id)
         return newer[:limit]
+
+    async def find_inbound(self, query: InboundQuery) -> InboundPage:
+        found: list[InboundMessage] = []
+        for message in sorted(self._inbound, key=lambda each: each.id, reverse=True):
+            if query.before is not None and message.id >= query.before:
+                continue
+            if len(found) == query.limit:
+                return InboundPage(tuple(found), found[-1].id)
+            if message.at >= query.since and query.account in {"", message.account}:
+                found.append(message)
+        return InboundPage(tuple(found), None)
 
     async def entries(self, table: str, *, after: str = "", prefix: str = "", limit: int) -> list[tuple[str, bytes]]:
         found = [

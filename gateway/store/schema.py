@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from gateway.message import Message, Status
+from gateway.store.api import InboundMessage
 
 APPLICATION_ID: Final = 0x595A5354  # "YZST", in the header of every file of ours
 
@@ -39,6 +40,9 @@ STATUS_CODES: Final[Mapping[Status, int]] = {
 
 # Where a field of the message is in `body`.
 PATHS: Final[Mapping[str, str]] = {name: f"$[{n}]" for n, name in enumerate(Message.__struct_fields__)}
+INBOUND_PATHS: Final[Mapping[str, str]] = {
+    name: f"$[{n}]" for n, name in enumerate(InboundMessage.__struct_fields__)
+}
 
 
 class Step(msgspec.Struct, frozen=True):

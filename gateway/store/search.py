@@ -7,13 +7,13 @@ from typing import Final
 import msgspec
 
 from gateway.message import FINAL, MessageId, Record, Status, first_id_at
-from gateway.store.api import Page, Query
+from gateway.store.api import InboundMessage, InboundPage, InboundQuery, Page, Query
 from gateway.store.files import DataFile, files_between
 from gateway.store.indexes import INDEXED_FIELDS, LAST_ID, Region
 from gateway.store.matching import has_attempt, matches
 from gateway.store.reader import RECORD, Reader
-from gateway.store.rows import encode_text
-from gateway.store.schema import END_OF_LANES, FIRST_LANE, PATHS, STATUS_CODES
+from gateway.store.rows import decode_inbound, encode_text
+from gateway.store.schema import END_OF_LANES, FIRST_LANE, INBOUND_PATHS, PATHS, STATUS_CODES
 
 _FIRST_STRETCH: Final = 500  # messages looked at first; each stretch after it is four times as long
 _LOOK_UP: Final = 100  # messages read from the data files for one look into an index
@@ -27,6 +27,16 @@ _HAS_ATTEMPT: Final = """
         WHERE attempt.value ->> 0 = ? ->> 0 AND attempt.value ->> 3 IN (SELECT value FROM json_each(?))
     )
 """
+
+_INBOUND_STRETCH: Final = (
+    "SELECT count(*), min(id) FROM (SELECT id FROM inbound WHERE id > ? AND id < ? ORDER BY id DESC LIMIT ?)"
+)
+_INBOUND: Final = f"""
+    SELECT body FROM inbound
+    WHERE id > ? AND id < ? AND (?3 = '[""]' OR body ->> '{INBOUND_PATHS["account"]}' = ?3 ->> 0)
+        AND body ->> '{INBOUND_PATHS["at"]}' >= ?4
+    ORDER BY id DESC LIMIT ?5
+"""  # noqa: S608 the paths are ours
 
 
 class _Condition(msgspec.Struct, frozen=True):
@@ -104,6 +114,28 @@ class Search:
     def _take(self, record: Record | None) -> None:
         if record is not None and len(self._found) < self._query.limit and matches(self._query, record):
             self._found.append(record)
+
+
+def find_inbound(reader: Reader, files: Sequence[DataFile], query: InboundQuery, *, budget: int) -> InboundPage:
+    """One page of inbound messages, newest first; at most about `budget` are looked at for it."""
+    found: list[InboundMessage] = []
+    above = MessageId(first_id_at(query.since) - 1)
+    below = LAST_ID if query.before is None else query.before
+    account = encode_text([query.account])
+    for file in reversed(files_between(files, above, MessageId(below - 1))):
+        if budget <= 0:
+            return InboundPage(tuple(found), below)
+        [(count, lowest)] = reader.rows(file.path, _INBOUND_STRETCH, (above, below, budget))
+        asked = query.limit - len(found)
+        rows = reader.rows(file.path, _INBOUND, (lowest - 1 if count else above, below, account, query.since, asked))
+        found += [decode_inbound(body) for (body,) in rows]
+        if len(found) == query.limit:
+            return InboundPage(tuple(found), found[-1].id)
+        if count == budget:
+            return InboundPage(tuple(found), lowest)
+        below = file.first_id
+        budget -= count + _LOOK_UP_COST
+    return InboundPage(tuple(found), None)
 
 
 def scan_attempts(

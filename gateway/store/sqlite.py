@@ -21,6 +21,8 @@ from gateway.store.api import (
     Event,
     EventId,
     InboundMessage,
+    InboundPage,
+    InboundQuery,
     Page,
     Query,
     Recovered,
@@ -40,7 +42,7 @@ from gateway.store.matching import has_attempt
 from gateway.store.reader import Reader
 from gateway.store.rows import Lanes
 from gateway.store.schema import STEPS, Step
-from gateway.store.search import Search, scan_attempts
+from gateway.store.search import Search, find_inbound, scan_attempts
 from gateway.store.settings import StoreSettings
 from gateway.store.startup import Found, lock_directory, open_control, survey
 from gateway.store.tallies import Tallies, batch_tally
@@ -288,6 +290,10 @@ class SqliteStore:
 
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
         return await self._ask(self._reader.inbound, self._catalog.from_id(after), after=after, limit=limit)
+
+    async def find_inbound(self, query: InboundQuery) -> InboundPage:
+        files = self._catalog.from_id(first_id_at(query.since))
+        return await self._ask(find_inbound, self._reader, files, query, budget=self._settings.search_messages)
 
     async def entries(self, table: str, *, after: str = "", prefix: str = "", limit: int) -> list[tuple[str, bytes]]:
         control = self._layout.control

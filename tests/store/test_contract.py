@@ -1,12 +1,22 @@
 """What every store does, whatever it is made of."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
 
 from gateway.message import Message, MessageId, Record, Status, first_id_at
-from gateway.store.api import INBOUND, EventId, Query, Store, UnmatchedReceipt
+from gateway.store.api import (
+    INBOUND,
+    EventId,
+    InboundMessage,
+    InboundQuery,
+    PartMark,
+    Query,
+    Store,
+    UnmatchedReceipt,
+)
 from gateway.store.matching import copy_of
 
 MORNING = 1_800_000_000_000
@@ -386,6 +396,40 @@ async def test_inbound_messages_come_oldest_first_behind_the_cursor(store, sampl
     assert await store.inbound(after=MessageId(0), limit=100) == messages
     assert await store.inbound(after=messages[2].id, limit=2) == messages[3:5]
     assert await store.inbound(after=messages[-1].id, limit=2) == []
+
+
+async def list_inbound(store: Store, **query: Any) -> list[InboundMessage]:
+    """Every page of a list, one after the other."""
+    found: list[InboundMessage] = []
+    page = await store.find_inbound(InboundQuery(**query))
+    while page.cursor is not None:
+        assert len(page.messages) <= query.get("limit", 100)
+        found += page.messages
+        page = await store.find_inbound(InboundQuery(**query, before=page.cursor))
+    return found + list(page.messages)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+async def test_inbound_messages_are_listed_newest_first_by_account_and_time(store, samples, limit):
+    messages = []
+    for n in range(7):
+        await store.append(samples.records(2))
+        messages.append(msgspec.structs.replace(samples.inbound(f"{n}"), account=("demo", "other", "")[n % 3]))
+        await store.append_inbound(messages[-1])
+    assert await list_inbound(store, since=0, limit=limit) == messages[::-1]
+    assert await list_inbound(store, since=messages[4].at, limit=limit) == messages[:3:-1]
+    assert await list_inbound(store, account="demo", since=0, limit=limit) == messages[6::-3]
+    assert await list_inbound(store, account="nobody", since=0, limit=limit) == []
+
+
+async def test_a_message_from_a_subscriber_keeps_everything_that_is_known_of_it(shelf, samples):
+    message = InboundMessage(
+        samples.next_id(), "a", "+8613800138000", "1069", "退订\0\n", samples.now,
+        "demo", MessageId(7), (2, 3), (PartMark(1 << 62, (1 << 63) - 1), PartMark(2, 0)),
+    )  # fmt: skip
+    await shelf.store.append_inbound(message)
+    await shelf.reopen()
+    assert await shelf.store.inbound(after=MessageId(0), limit=2) == [message]
 
 
 async def test_ids_that_do_not_follow_each_other_are_a_bug(store, samples):

@@ -10,7 +10,7 @@ import pytest
 from sqlcipher3 import dbapi2
 
 from gateway.message import IdSource, MessageId, Status
-from gateway.store.api import Query, StoreDamagedError, StoreUnavailableError
+from gateway.store.api import InboundQuery, Query, StoreDamagedError, StoreUnavailableError
 from gateway.store.files import data_file, data_files_in
 from gateway.store.matching import copy_of
 from gateway.store.settings import LIMITS, StoreSettings
@@ -138,6 +138,24 @@ async def test_what_waits_for_its_turn_is_not_overtaken_by_inbound_messages_into
         assert await store.read(record.id) == copy_of(record)
     for n, message in enumerate(inbound):
         assert await store.inbound(after=message.id, limit=9) == inbound[n + 1 :]
+
+
+async def test_a_list_of_inbound_messages_stops_where_its_budget_is_spent_and_goes_on_there(open_store, plain, samples):
+    store = await open_store(file_messages=5, search_messages=2)
+    messages = []
+    for n in range(12):
+        await store.append(samples.records(1))
+        messages.append(msgspec.structs.replace(samples.inbound(f"{n}"), account="demo" if n % 4 == 0 else "other"))
+        await store.append_inbound(messages[-1])
+    assert len(files(plain)) == 3
+
+    found, cursor, pages = [], None, 0
+    while pages == 0 or cursor is not None:
+        page = await store.find_inbound(InboundQuery(account="demo", since=0, before=cursor))
+        found += page.messages
+        cursor, pages = page.cursor, pages + 1
+    assert found == [messages[8], messages[4], messages[0]]
+    assert pages > 12 / 2
 
 
 # Late changes, and which files have open messages.
