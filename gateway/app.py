@@ -26,7 +26,9 @@ from gateway.delivery.binds import Bind
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.delivery import Delivery
 from gateway.delivery.durable import AfterCommit
+from gateway.delivery.last_sent import LastSent
 from gateway.delivery.live import Live
+from gateway.delivery.owners import Owners
 from gateway.delivery.settings import CarrierSettings
 from gateway.delivery.shared import Shared
 from gateway.gate import PolicyGate
@@ -170,6 +172,11 @@ class Gateway:
                 recovered,
                 lambda: ids.next(wall_clock()),
                 self._receipt_codes,
+                owners=Owners(
+                    [account.account for account in self._config.account],
+                    {carrier.name: carrier.source for carrier in self._config.carrier},
+                ),
+                replies=self._consent.replies,
             )
             refs = await self._load_refs()
             await self._consent.load()
@@ -221,6 +228,7 @@ class Gateway:
             goes_on_when_refused=self._ranking.goes_on_when_refused,
             lessons=self._learning,
             usage=self._usage,
+            last_sent=LastSent(self._config.delivery.replies_in_memory),
         )
 
     async def _load_refs(self) -> ClientRefs:

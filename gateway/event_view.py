@@ -38,6 +38,8 @@ class InboundEvent(msgspec.Struct, frozen=True, gc=False):
     to: str
     text: str
     at: str
+    answers: str | None  # the id of the message that it is a reply to
+    missing: Sequence[int]  # the numbers of the parts that never came
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -57,6 +59,8 @@ def event_view(event: Event) -> MessageEvent | InboundEvent:
             event.to,
             event.text,
             format_time(event.at),
+            str(event.answers) if event.answers else None,
+            event.missing,
         )
     return MessageEvent(
         str(event.id),

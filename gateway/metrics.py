@@ -150,6 +150,7 @@ class Metrics(Collector):
             "gateway_callbacks", "Events called back, by what became of each try.", "account", "outcome"
         )
         self.opt_outs = self._counter("gateway_opt_outs", "Subscribers who opted out, and were not yet.", "account")
+        self.inbound = self._counter("gateway_inbound", "Messages from subscribers: on disk.", "account")
         self.http_requests = self._counter("gateway_http_requests", "HTTP requests.", "route", "status")
         self.accept_seconds = self._histogram(
             "gateway_accept_seconds", "From a whole submit request to its answer, its messages on disk."

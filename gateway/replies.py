@@ -13,7 +13,7 @@ from gateway.message import Message, MessageId, Milliseconds
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """A message from a subscriber."""
 
-    id: MessageId  # of the inbound message: the same when it is noted again after a crash
+    id: MessageId  # its own name, which no other has: the same when it is noted again after a crash
     account: str  # to whom it belongs
     phone: str  # whose it is: E.164
     text: str

@@ -58,7 +58,7 @@ class BindOwner(Protocol):
 
     def bind_is_up(self, bind: "Bind") -> None: ...
 
-    def bind_is_down(self, bind: "Bind") -> None: ...
+    def bind_is_down(self, bind: "Bind", connection: Connection) -> None: ...
 
     def response_received(self, bind: "Bind", connection: Connection, event: ResponseReceived) -> None: ...
 
@@ -255,7 +255,7 @@ class Bind:
             return
         self.connection = None
         self._note_down(error)
-        self._owner.bind_is_down(self)
+        self._owner.bind_is_down(self, connection)
         for unanswered in event.unanswered:
             if type(unanswered.context) is Question:
                 unanswered.context.give_up()

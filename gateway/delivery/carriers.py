@@ -14,6 +14,7 @@ import structlog
 
 from gateway.connection import Connection
 from gateway.delivery import outcomes
+from gateway.delivery.addresses import source_key
 from gateway.delivery.answers import Answers, Flight, start
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.binds import Bind
@@ -44,6 +45,9 @@ class CarrierListener(Protocol):
     """Who takes what a carrier sends by itself, and looks for receipts that came too early."""
 
     def request_received(self, carrier: "Carrier", connection: Connection, pdu: Pdu) -> None: ...
+
+    def connection_ended(self, carrier: "Carrier", connection: Connection) -> None:
+        """A bind went down: what it was answered of late may not have arrived."""
 
     def part_accepted(self, carrier: "Carrier", record: Record, n: int, k: int) -> None:
         """An attempt was answered: a receipt with its id may be waiting."""
@@ -110,6 +114,7 @@ class Carrier:
         self._under_way: dict[str, Handover] = {}  # by bind: the message whose parts it is taking
         self._put_back: set[MessageId] = set()  # in a lane for another time
         self._stranded: set[MessageId] = set()  # past their validity, and in doubt: they may not expire yet
+        self._own_source = source_key(settings.source, settings.name)
         self._held_until = 0.0
         self._turn = 0
         self._pump_scheduled = False
@@ -341,6 +346,9 @@ class Carrier:
         body, reference = submit_sm(message, handover.wording, n, self.settings, now=at)
         if record.status is Status.QUEUED and not record.state.parts[n].attempts:
             self._queue_seconds[message.priority].observe((at - message.accepted_at) / 1000)
+        if n == 0:
+            source = source_key(body.source_addr, self.name) if message.sender else self._own_source
+            shared.last_sent.note(source, message.to, message.id)
         attempt = Attempt(self.settings.name, bind.settings.name, at, "", None, "", reference)
         k = outcomes.hand_over(record, n, attempt)
         flight = Flight(record, n, k, now)
@@ -384,8 +392,9 @@ class Carrier:
         self.is_up = any(bind.is_up for bind in self._senders)
         self.wake()
 
-    def bind_is_down(self, bind: Bind) -> None:
+    def bind_is_down(self, bind: Bind, connection: Connection) -> None:
         """What was not handed over yet leaves by another bind, or later."""
+        self._listener.connection_ended(self, connection)
         self.is_up = any(bind.is_up for bind in self._senders)
         handover = self._under_way.pop(bind.name, None)
         if handover is not None:

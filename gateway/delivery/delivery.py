@@ -12,11 +12,14 @@ from typing import Final
 import structlog
 
 from gateway.delivery import outcomes
+from gateway.delivery.addresses import source_key
 from gateway.delivery.batches import Batches
 from gateway.delivery.cancelling import Cancelling
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.elsewhere import Elsewhere
 from gateway.delivery.endings import Endings
+from gateway.delivery.handover import source_address
+from gateway.delivery.inbound import Inbound, OwnerOf
 from gateway.delivery.lanes import Lane
 from gateway.delivery.reactions import Reactions
 from gateway.delivery.receipt_codes import NO_CODES, ReceiptCodes
@@ -26,6 +29,7 @@ from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.delivery.sweeps import Sweeps
 from gateway.delivery.waiting import Waiting
 from gateway.message import MessageId, PartStatus, Priority, Record, Status, carrier_of_lane, lane_name
+from gateway.replies import Replies
 from gateway.store.api import Commit, Recovered
 
 DRAIN_LOOK_SECONDS: Final = 0.02
@@ -44,10 +48,18 @@ class Delivery:
         recovered: Recovered,
         next_id: Callable[[], MessageId],
         receipt_codes: Mapping[str, ReceiptCodes] = {},
+        *,
+        owners: OwnerOf | None = None,
+        replies: Replies | None = None,
     ) -> None:
-        """`receipt_codes`: the tables of carriers, by name; one without has none."""
+        """`receipt_codes`: the tables of carriers, by name; one without has none.
+
+        `owners`: whose a number is that was written to, where no message says so. `replies`: who acts on it.
+        """
         self._shared = shared
         self._recovered = recovered
+        self.carriers: dict[str, Carrier] = {}
+        self._inbound = Inbound(shared, self.carriers, next_id, owners=owners, replies=replies)
         self._waiting = Waiting(shared, queue=self._queue_on_disk, end=self._end)
         self.approve = self._waiting.approve
         self.reject = self._waiting.reject
@@ -58,8 +70,8 @@ class Delivery:
             {settings.name: receipt_codes.get(settings.name, NO_CODES) for settings in carriers},
             lambda record, until, at: self._waiting.put_off(record, until, at=at),
         )
-        self._receipts = Receipts(shared, next_id, self._reactions)
-        self.carriers: dict[str, Carrier] = {
+        self._receipts = Receipts(shared, self._inbound, self._reactions)
+        self.carriers |= {
             settings.name: Carrier(
                 settings, shared, self._lanes_of(settings.name), self._receipts, self._waiting, self.elsewhere
             )
@@ -95,14 +107,17 @@ class Delivery:
             for record in records:
                 self._shared.live.add(record)
                 self._take_up(record)
+                self._note_left(record)
         for lane in self._recovered.lanes:
             if carrier_of_lane(lane) not in self.carriers:
                 await self._empty_lane(lane)
+        await self._inbound.recover(last_time=self._recovered.last_time)
         for carrier in self.carriers.values():
             carrier.wake()
 
     async def run(self) -> None:
         """Keep the binds up and look for messages whose time is up, until cancelled."""
+        self._inbound.begin()
         async with asyncio.TaskGroup() as tasks:
             for carrier in self.carriers.values():
                 for bind in carrier.binds:
@@ -125,6 +140,7 @@ class Delivery:
         binds = [bind for carrier in self.carriers.values() for bind in carrier.binds]
         await asyncio.gather(*(bind.close() for bind in binds))
         await self._receipts.stop()
+        await self._inbound.stop()
 
     # --- a start -----------------------------------------------------------------------------------------------------
 
@@ -153,6 +169,12 @@ class Delivery:
             record.lane = lane_name(carrier.name, record.message.priority)
             carrier.keep(record)
             carrier.send_again(record)
+
+    def _note_left(self, record: Record) -> None:
+        """Replies to it will come."""
+        for carrier in self._carriers_of(record):
+            source = source_key(source_address(record.message, carrier.settings), carrier.name)
+            self._shared.last_sent.note(source, record.message.to, record.id)
 
     def _leave_behind(self, record: Record) -> None:
         """No configured carrier can go on with it: nothing more of it leaves, and no receipt will come.
@@ -234,11 +256,13 @@ class Delivery:
 
     def _is_busy(self) -> bool:
         in_use = sum(carrier.in_use for carrier in self.carriers.values())
-        return in_use > 0 or self._shared.after.pending > 0 or self._receipts.pending > 0
+        pending = self._shared.after.pending + self._receipts.pending + self._inbound.pending
+        return in_use > 0 or pending > 0
 
     async def _sweep_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._shared.settings.sweep_seconds)
             self._receipts.drop_old(now=self._shared.clock())
+            self._inbound.expire()
             if self._sweeps is not None:
                 await self._sweeps.sweep()

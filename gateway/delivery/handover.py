@@ -65,10 +65,15 @@ def user_message_reference(message: Message, n: int) -> int:
 
 
 def source_address(message: Message, settings: CarrierSettings) -> str:
+    """The number that a message leaves with."""
+    return full_source(settings.source, message.sender)
+
+
+def full_source(base: str, sender: str) -> str:
     """The sender asked for if it begins with the carrier's own number, else appended to that; 20 digits at most."""
-    if message.sender.startswith(settings.source):
-        return message.sender or settings.source
-    return (settings.source + message.sender)[:20]
+    if sender.startswith(base):
+        return sender or base
+    return (base + sender)[:20]
 
 
 def validity_period(milliseconds: Milliseconds) -> str:

@@ -17,14 +17,18 @@ from gateway.delivery import outcomes
 from gateway.delivery.awaiting import Awaited, canonical_receipt_id, canonical_response_id, same_number, spellings
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.handover import source_address
+from gateway.delivery.inbound import Inbound
 from gateway.delivery.live import Reading
 from gateway.delivery.reactions import Reactions
 from gateway.delivery.shared import Shared
 from gateway.delivery.unmatched import Unmatched
-from gateway.message import Attempt, Category, MessageId, Milliseconds, PartStatus, Record, Status
+from gateway.message import Attempt, Category, Milliseconds, PartStatus, Record, Status
 from gateway.smpp import (
     AlertNotification,
+    Body,
     CommandStatus,
+    DataSm,
+    DataSmResp,
     DeliverSm,
     DeliverSmResp,
     GenericNack,
@@ -32,15 +36,12 @@ from gateway.smpp import (
     MessageState,
     Pdu,
     Receipt,
-    TlvTag,
-    find_tlv,
     parse_receipt,
 )
-from gateway.store.api import InboundMessage, StoreError, UnmatchedReceipt
-from gateway.text import UDH_INDICATOR, Coding, decode, split_header
+from gateway.store.api import StoreError, UnmatchedReceipt
 
 LOOK_UP_AT_ONCE: Final = 200
-_CODINGS: Final = {coding.value: coding for coding in Coding}
+_ANSWERS: Final[Mapping[type[Body], type[Body]]] = {DeliverSm: DeliverSmResp, DataSm: DataSmResp}
 
 # An enum's members are slow to look up by value, and slow to name.
 _STATES: Final[Mapping[int, MessageState]] = {int(state): state for state in MessageState}
@@ -62,10 +63,11 @@ class Miss(msgspec.Struct):
 class Receipts:
     """Takes what carriers send by themselves."""
 
-    def __init__(self, shared: Shared, next_id: Callable[[], MessageId], reactions: Reactions) -> None:
+    def __init__(self, shared: Shared, inbound: Inbound, reactions: Reactions) -> None:
+        """`inbound` takes what is no receipt."""
         self._shared = shared
+        self._inbound = inbound
         self._reactions = reactions
-        self._next_id = next_id
         self._unmatched: dict[str, Unmatched] = {}
         delivery_seconds = shared.metrics.delivery_seconds
         self._delivery_seconds = {category: delivery_seconds.series((category,)) for category in Category}
@@ -104,15 +106,18 @@ class Receipts:
 
     def request_received(self, carrier: Carrier, connection: Connection, pdu: Pdu) -> None:
         body = pdu.body
-        if type(body) is DeliverSm:
+        if type(body) is DeliverSm or type(body) is DataSm:
             reply = partial(_reply, connection, pdu)
             receipt = parse_receipt(body)
             if receipt is None:
-                self._take_inbound(carrier, body, reply)
+                self._inbound.received(carrier, connection, body, reply)
             else:
                 self._take(carrier, body, receipt, reply)
         elif type(body) is not AlertNotification:  # which has no answer
             _respond(connection, pdu, CommandStatus.ESME_RINVCMDID)
+
+    def connection_ended(self, carrier: Carrier, connection: Connection) -> None:
+        self._inbound.connection_ended(carrier, connection)
 
     def part_accepted(self, carrier: Carrier, record: Record, n: int, k: int) -> None:
         """The answer came: its receipt may have come before."""
@@ -148,7 +153,7 @@ class Receipts:
 
     # --- one receipt -------------------------------------------------------------------------------------------------
 
-    def _take(self, carrier: Carrier, body: DeliverSm, parsed: Receipt, reply: Reply) -> None:
+    def _take(self, carrier: Carrier, body: DeliverSm | DataSm, parsed: Receipt, reply: Reply) -> None:
         if parsed.intermediate or parsed.state not in outcomes.RECEIPT_OUTCOMES:
             self._count(carrier, parsed.state, matched="intermediate")
             reply(True)  # nothing of it needs the disk
@@ -275,19 +280,6 @@ class Receipts:
             return None
         return found
 
-    # --- messages from subscribers -----------------------------------------------------------------------------------
-
-    def _take_inbound(self, carrier: Carrier, body: DeliverSm, reply: Reply) -> None:
-        message = InboundMessage(
-            id=self._next_id(),
-            carrier=carrier.name,
-            source=body.source_addr,
-            destination=body.destination_addr,
-            text=_inbound_text(body),
-            at=self._shared.clock(),
-        )
-        self._shared.after.add(self._shared.store.append_inbound(message), reply)
-
 
 def _find_in_memory(carrier: Carrier, receipt: UnmatchedReceipt) -> Awaited | None:
     awaiting = carrier.awaiting
@@ -332,23 +324,13 @@ def _attempts(record: Record) -> list[tuple[int, int, Attempt]]:
     return sorted(found, key=lambda each: each[2].at, reverse=True)
 
 
-def _inbound_text(body: DeliverSm) -> str:
-    octets = body.short_message
-    if body.esm_class & UDH_INDICATOR:
-        _, octets = split_header(octets)
-    payload = find_tlv(body.tlvs, TlvTag.MESSAGE_PAYLOAD)
-    if not octets and isinstance(payload, bytes):
-        octets = payload
-    return decode(octets, _CODINGS.get(body.data_coding, Coding.GSM7))
-
-
 def _reply(connection: Connection, pdu: Pdu, succeeded: bool) -> None:
     """Acknowledge what is on disk; what could not be written shall come again."""
     _respond(connection, pdu, CommandStatus.ESME_ROK if succeeded else CommandStatus.ESME_RX_T_APPN)
 
 
 def _respond(connection: Connection, pdu: Pdu, status: CommandStatus) -> None:
-    body = DeliverSmResp() if type(pdu.body) is DeliverSm else GenericNack()
+    body = _ANSWERS.get(type(pdu.body), GenericNack)()
     try:
         connection.respond(pdu, body, command_status=status)
     except LocalError as error:  # the connection is gone: the carrier sends it again

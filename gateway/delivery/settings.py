@@ -147,6 +147,12 @@ class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     copies: Annotated[int, msgspec.Meta(ge=1, le=20)] = 3  # of one part that may have left without an answer
     retry_first_seconds: Seconds = 0.5
     retry_longest_seconds: Seconds = 60.0
+    reassembly_seconds: Seconds = 300.0  # how long a part of a subscriber's message waits for the others
+    reassembly_bytes: Annotated[int, msgspec.Meta(ge=65_536, le=1 << 32)] = 8 << 20  # what they may take, each carrier
+    inbound_waiting: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000  # messages not written yet; then no more
+    inbound_repeat_seconds: Seconds = 600.0  # how long a carrier may send again what we answered and it did not hear
+    replies_in_memory: Annotated[int, msgspec.Meta(ge=2, le=100_000_000)] = 200_000  # last messages by source and phone
+    reply_seconds: Seconds = 2_592_000.0  # how long after a message a reply still belongs to it
     drain_seconds: Seconds = 30.0  # how long a stop waits for answers that are under way
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.durable import AfterCommit
+from gateway.delivery.last_sent import LastSent
 from gateway.delivery.lessons import Lessons, NoLessons
 from gateway.delivery.live import Live
 from gateway.delivery.settings import CategorySettings, DeliverySettings, OnDoubt
@@ -52,6 +53,7 @@ class Shared(msgspec.Struct):
     goes_on_when_refused: Callable[[Message], bool] = lambda _: False
     awaiting: dict[str, Awaiting] = msgspec.field(default_factory=dict)
     lessons: Lessons = NoLessons()
+    last_sent: LastSent = msgspec.field(default_factory=LastSent)
 
     def on_doubt(self, record: Record, n: int) -> OnDoubt:
         """What to do about part `n`, whose answer never came: as its category says, up to some copies."""

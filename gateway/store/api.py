@@ -170,6 +170,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     batch: str = ""
     source: str = ""  # of an inbound message: the subscriber
     text: str = ""  # of an inbound message
+    answers: MessageId = MessageId(0)  # the message that an inbound one is a reply to
+    missing: tuple[int, ...] = ()  # the parts of an inbound message that never came
 
 
 class BatchTally(msgspec.Struct, frozen=True):

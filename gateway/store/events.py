@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from gateway.message import FINAL, Entry, MessageId, Milliseconds, Record, first_id_at
-from gateway.store.api import INBOUND, EventId, InboundMessage, Wanted
+from gateway.store.api import INBOUND, Event, EventId, InboundMessage, Wanted
 
 BLOCK_BITS: Final = 16
 _BLOCK_MASK: Final = (1 << BLOCK_BITS) - 1
@@ -28,6 +28,22 @@ class EventFile(msgspec.Struct, frozen=True):
     first_id: MessageId  # of the file
     block: int
     begun: Milliseconds
+
+
+def event_of_inbound(event_id: EventId, message: InboundMessage) -> Event:
+    """What an account is told of a message from a subscriber."""
+    return Event(
+        id=event_id,
+        account=message.account,
+        message_id=message.id,
+        type=INBOUND,
+        at=message.at,
+        to=message.destination,
+        source=message.source,
+        text=message.text,
+        answers=message.answers,
+        missing=message.missing,
+    )
 
 
 class News(msgspec.Struct):

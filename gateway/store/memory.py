@@ -28,7 +28,7 @@ from gateway.store.api import (
     Wanted,
 )
 from gateway.store.batching import failed_commit
-from gateway.store.events import EventLog, EventRow
+from gateway.store.events import EventLog, EventRow, event_of_inbound
 from gateway.store.matching import (
     AWAITING_RECEIPT,
     NOT_YET_SENT,
@@ -276,12 +276,10 @@ class MemoryStore:
     def _event(self, row: EventRow) -> Event:
         account, event_id, message_id, kind, corrects, at, reason = row
         record = self._records.get(MessageId(message_id))
-        if record is not None:
-            message = record.message
-            to, client_ref, batch, source, text = message.to, message.client_ref, message.batch, "", ""
-        else:
+        if record is None:
             inbound = next(message for message in self._inbound if message.id == message_id)
-            to, client_ref, batch, source, text = inbound.destination, "", "", inbound.source, inbound.text
+            return event_of_inbound(EventId(event_id), inbound)
+        message = record.message
         return Event(
             id=EventId(event_id),
             account=account,
@@ -290,11 +288,9 @@ class MemoryStore:
             corrects=corrects,
             at=at,
             reason=reason,
-            to=to,
-            client_ref=client_ref,
-            batch=batch,
-            source=source,
-            text=text,
+            to=message.to,
+            client_ref=message.client_ref,
+            batch=message.batch,
         )
 
     def _newest_first(self) -> Iterator[Record]:

@@ -11,6 +11,7 @@ import msgspec
 from gateway.message import MessageId, Milliseconds, Record, Status
 from gateway.store.api import INBOUND, Event, EventId, InboundMessage, StoreDamagedError
 from gateway.store.database import RESTORE, Connection, naming, open_for_reading
+from gateway.store.events import event_of_inbound
 from gateway.store.files import DataFile, files_between
 from gateway.store.indexes import LAST_ID, REBUILD
 from gateway.store.matching import AWAITING_RECEIPT, UNSETTLED
@@ -268,10 +269,8 @@ class Reader:
 
 def _event(account: str, row: tuple[Any, ...]) -> Event:
     event_id, message_id, kind, corrects, at, reason, to, client_ref, batch = row
-    source = text = ""
     if kind == INBOUND:
-        inbound = decode_inbound(to)
-        to, source, text = inbound.destination, inbound.source, inbound.text
+        return event_of_inbound(EventId(event_id), decode_inbound(to))
     return Event(
         id=event_id,
         account=account,
@@ -283,8 +282,6 @@ def _event(account: str, row: tuple[Any, ...]) -> Event:
         to=to,
         client_ref=client_ref or "",
         batch=batch or "",
-        source=source,
-        text=text,
     )
 
 

@@ -40,9 +40,7 @@ STATUS_CODES: Final[Mapping[Status, int]] = {
 
 # Where a field of the message is in `body`.
 PATHS: Final[Mapping[str, str]] = {name: f"$[{n}]" for n, name in enumerate(Message.__struct_fields__)}
-INBOUND_PATHS: Final[Mapping[str, str]] = {
-    name: f"$[{n}]" for n, name in enumerate(InboundMessage.__struct_fields__)
-}
+INBOUND_PATHS: Final[Mapping[str, str]] = {name: f"$[{n}]" for n, name in enumerate(InboundMessage.__struct_fields__)}
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -9,12 +9,14 @@ from typing import Any
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.delivery import Delivery
 from gateway.delivery.durable import AfterCommit
+from gateway.delivery.inbound import OwnerOf
 from gateway.delivery.live import Live
 from gateway.delivery.receipt_codes import NO_CODES, ReceiptCodes
 from gateway.delivery.settings import CarrierSettings, DeliverySettings, default_categories
 from gateway.delivery.shared import Shared
 from gateway.message import Category, IdSource, Message, MessageId, Record, Status, new_record
 from gateway.metrics import Metrics
+from gateway.replies import Replies
 from gateway.rulings import Gate, Ruling
 from gateway.smpp import State
 from gateway.store.api import Commit, Query, UnmatchedReceipt
@@ -69,6 +71,8 @@ class SlowStore(MemoryStore):
         for receipt in self.receipts:
             await found.keep_receipt(receipt)
         await found.close()
+        found._inbound, found._entries = list(self._inbound), dict(self._entries)
+        found._last_id, found._last_time = self._last_id, self._last_time
         return found
 
 
@@ -171,6 +175,8 @@ async def running(
     recover: bool = True,
     gate: Gate | None = None,
     receipt_codes: ReceiptCodes = NO_CODES,
+    owners: OwnerOf | None = None,
+    replies: Replies | None = None,
     **delivery_settings: Any,
 ) -> AsyncIterator[Rig]:
     """Delivery with these carriers. At the end everything stops as it does in a crash, unless it was drained."""
@@ -191,8 +197,15 @@ async def running(
         usage=NoBooks(),
     )
     ids = IdSource(node=0, last=recovered.last_id)
-    codes = {carrier.name: receipt_codes for carrier in carriers}
-    delivery = Delivery(carriers, shared, recovered, lambda: MessageId(ids.next(rig.now())), codes)
+    delivery = Delivery(
+        carriers,
+        shared,
+        recovered,
+        lambda: MessageId(ids.next(rig.now())),
+        {carrier.name: receipt_codes for carrier in carriers},
+        owners=owners,
+        replies=replies,
+    )
     rig = Rig(store, delivery, shared, ids)
     if recover:
         await delivery.recover()

@@ -25,6 +25,7 @@ from gateway.smpp import (
     CancelSm,
     CancelSmResp,
     CommandStatus,
+    DataSm,
     DeliverSm,
     EsmClass,
     Event,
@@ -168,7 +169,7 @@ class ScriptedSmsc:
         submit.connection.respond(submit.pdu, SubmitSmResp(message_id=message_id))
         return message_id
 
-    def send(self, body: DeliverSm, bind: Connection | None = None) -> tuple[Connection, int]:
+    def send(self, body: DeliverSm | DataSm, bind: Connection | None = None) -> tuple[Connection, int]:
         """Send a deliver_sm, by the newest bind that takes any."""
         if bind is None:
             bind = next(one for one in reversed(self.binds) if type(self.bodies[one]) is not BindTransmitter)
@@ -178,7 +179,7 @@ class ScriptedSmsc:
         """The status that a deliver_sm was answered with, if it was."""
         return self._delivered.get(sent)
 
-    async def deliver(self, body: DeliverSm, bind: Connection | None = None) -> int:
+    async def deliver(self, body: DeliverSm | DataSm, bind: Connection | None = None) -> int:
         """Send a deliver_sm and return the status of its answer."""
         sent = self.send(body, bind)
         await eventually(lambda: sent in self._delivered)

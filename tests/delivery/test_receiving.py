@@ -7,6 +7,7 @@ import pytest
 from gateway.delivery.settings import BindMode, MessageIdForm
 from gateway.message import Status
 from gateway.smpp import (
+    AlertNotification,
     BindReceiver,
     CommandStatus,
     DataSm,
@@ -444,48 +445,27 @@ async def test_a_receipt_whose_connection_is_gone_by_then_is_kept_all_the_same()
 # --- what is no receipt -----------------------------------------------------------------------------------------------
 
 
-async def test_an_inbound_message_is_on_disk_before_it_is_acknowledged():
-    async with scripted() as smsc, running(a_carrier(smsc)) as rig:
-        await eventually(lambda: smsc.binds)
-        rig.store.break_down("disk full")
-        reply = DeliverSm(
-            source_addr="8613800138000",
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_receipt_may_come_as_data_sm(known: bool):
+    async with scripted(accept("a")) as smsc, running(a_carrier(smsc)) as rig:
+        record = await submitted(rig)
+        sent = DataSm(
+            source_addr=smsc.submits[0].body.destination_addr,
             destination_addr="10690001",
-            data_coding=8,
-            short_message="退订".encode("utf-16-be"),
+            esm_class=EsmClass.DELIVERY_RECEIPT,
+            tlvs=(
+                make_tlv(TlvTag.RECEIPTED_MESSAGE_ID, "a" if known else "b"),
+                make_tlv(TlvTag.MESSAGE_STATE, MessageState.DELIVERED),
+            ),
         )
-        assert await smsc.deliver(reply) == CommandStatus.ESME_RX_T_APPN
-        rig.store.repair()
-        assert await smsc.deliver(reply) == 0
-        [message] = await rig.store.inbound(after=0, limit=10)
-        assert (message.source, message.destination, message.text) == ("8613800138000", "10690001", "退订")
+        assert await smsc.deliver(sent) == 0
+        assert rig.status_on_disk(record) is (Status.DELIVERED if known else Status.SUBMITTED)
+        assert bool(rig.store.receipts) is not known
 
 
-@pytest.mark.parametrize(
-    ("fields", "text"),
-    [
-        ({"short_message": b"Hello"}, "Hello"),
-        ({"short_message": b"\x05\x00\x03\x07\x02\x01Hello", "esm_class": 0x40}, "Hello"),
-        ({"short_message": b"\x50\x00", "esm_class": 0x40}, "P@"),
-        ({"short_message": b"", "esm_class": 0x40}, ""),
-        ({"short_message": b"\x00", "data_coding": 8}, "\ufffd"),
-        ({"short_message": b"caf\xe9", "data_coding": 3}, "café"),
-        ({"short_message": b"\xff\x1b", "data_coding": 0xF7}, "\ufffd\ufffd"),
-        ({"tlvs": (make_tlv(TlvTag.MESSAGE_PAYLOAD, b"long"),)}, "long"),
-    ],
-)
-async def test_whatever_an_inbound_message_holds_it_is_taken(fields: dict, text: str):
+async def test_an_alert_is_passed_over_and_the_bind_stays():
     async with scripted() as smsc, running(a_carrier(smsc)) as rig:
         await eventually(lambda: smsc.binds)
-        assert await smsc.deliver(DeliverSm(source_addr="8613800138000", destination_addr="1069", **fields)) == 0
-        [message] = await rig.store.inbound(after=0, limit=10)
-        assert message.text == text
-
-
-async def test_a_request_that_is_not_for_us_is_refused_and_the_bind_stays():
-    async with scripted() as smsc, running(a_carrier(smsc)) as rig:
-        await eventually(lambda: smsc.binds)
-        answered = (smsc.binds[0], smsc.binds[0].send(DataSm(source_addr="1", destination_addr="2")))
-        await eventually(lambda: smsc.answer_to(answered) == CommandStatus.ESME_RINVCMDID)
+        smsc.binds[0].send(AlertNotification(source_addr="8613800138000", esme_addr="10690001"))
         await rig.until(await rig.accept(), Status.SUBMITTED)
         assert smsc.bind_count == 1
