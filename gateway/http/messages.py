@@ -83,7 +83,7 @@ class Messages:
             client_ref=values.get("client_ref", ""),
             batch=values.get("batch", ""),
             status=values.get("status"),
-            since=self._since(values.get("since")),
+            since=since_of(values.get("since"), now=self._clock()),
             before=before,
             limit=values.get("limit", 100),
         )
@@ -99,12 +99,12 @@ class Messages:
             views += [message_view(record, mask_codes=call.account.sees_all) for record in shown]
         return answer(call, ListView(views, None if page.cursor is None else cursor_of(page.cursor)))
 
-    def _since(self, asked: datetime | None) -> Milliseconds:
-        """Accepted since when: a day back by default; no time that the ids of messages have no room for."""
-        now = self._clock()
-        if asked is None:
-            return now - _DAY_MILLISECONDS
-        return min(max(0, round(asked.timestamp() * 1000)), now + _DAY_MILLISECONDS)
+
+def since_of(asked: datetime | None, *, now: Milliseconds) -> Milliseconds:
+    """Of since when a list is: a day back by default; no time that the ids of messages have no room for."""
+    if asked is None:
+        return now - _DAY_MILLISECONDS
+    return min(max(0, round(asked.timestamp() * 1000)), now + _DAY_MILLISECONDS)
 
 
 def _unreadable() -> Problem:

@@ -18,6 +18,7 @@ from gateway.http.calls import Answer, Call, problem_answer
 from gateway.http.events import CallbackDesk, Events
 from gateway.http.explain import Explain
 from gateway.http.formats import Format, answer_format, body_format, check_media_type
+from gateway.http.inbound import InboundCalls
 from gateway.http.keys import Keys
 from gateway.http.languages import wants_chinese
 from gateway.http.messages import Messages
@@ -69,7 +70,8 @@ class HttpServer:
         events = Events(store, callbacks, clock)
         own = _routes(settings, self._submit, explain, Messages(store, clock), self._status)
         more = [route for each in calls for route in each.routes()]
-        self._routes = Routes([*own, *_event_routes(events), *more])
+        inbound = InboundCalls(store, clock).routes()
+        self._routes = Routes([*own, *_event_routes(events), *inbound, *more])
         self._request_ids = map(f"{secrets.token_hex(4)}-{{:x}}".format, count(1))
         self._retry_after = {"Retry-After": str(settings.retry_after_seconds)}
         self._runner: web.ServerRunner | None = None
