@@ -38,6 +38,7 @@ from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.ported import PortedNumbers
 from gateway.http.reload import ReloadCalls
+from gateway.http.refusals import RefusalCalls
 from gateway.http.server import HttpServer
 from gateway.http.usage import UsageCalls
 from gateway.intake import Decision, Intake
@@ -58,6 +59,7 @@ from gateway.policy.verdict import Reason, Refusal
 from gateway.ports import Ports
 from gateway.ranking import Ranking
 from gateway.refs import ClientRefs
+from gateway.refusals import Refusals
 from gateway.review import Reviews
 from gateway.routing.learned import LearnedPorts
 from gateway.routing.networks import Networks
@@ -121,6 +123,7 @@ class Gateway:
         accounts = {account.name: account.account for account in config.account}
         self._ranking = Ranking(self._router, accounts, self._networks.network_of, wall_clock)
         self._learning = Learning(self._ports, self._consent.suppressions, self._router, wall_clock)
+        self._refusals = Refusals(config.refusals, self._store, wall_clock)
         self._delivery: Delivery | None = None
         self._intake: Intake | None = None
         self._ready = False
@@ -180,6 +183,7 @@ class Gateway:
             )
             refs = await self._load_refs()
             await self._consent.load()
+            await self._refusals.load()
             await self._ports.load()
             await delivery.recover()
             self._intake = intake = self._make_intake(delivery, ids, refs, gate, caps, snapshots)
@@ -200,6 +204,7 @@ class Gateway:
         finally:
             self._ready = False
             await self._callbacks.stop()
+            await self._refusals.flush()
             await self._store.close()
 
     # --- what the API asks -------------------------------------------------------------------------------------------
@@ -270,8 +275,9 @@ class Gateway:
             for tag in tags:
                 metrics.messages_tagged.add((account, tag))
 
-        def on_refused(account: str, category: Category, refusal: Refusal) -> None:
-            metrics.messages_refused.add((account, category, refusal.reason))
+        def on_refused(account: str, draft: Draft, refusal: Refusal) -> None:
+            metrics.messages_refused.add((account, draft.category, refusal.reason))
+            self._refusals.add(account, draft, refusal)
             if refusal.reason is Reason.FREQUENCY_CAP:
                 metrics.caps_full.add((refusal.data["rule"],))
 
@@ -322,6 +328,7 @@ class Gateway:
                 ReloadCalls(self.reload, self._consent.audit),
                 PortedNumbers(self._ports, takes_hashes=bool(self._config.numbers.ported_key)),
                 UsageCalls(self._usage, wall_clock),
+                RefusalCalls(self._refusals),
             ],
         )
 
@@ -416,6 +423,7 @@ class Gateway:
             tasks.create_task(self._callbacks.run(), name="callbacks")
             for each in keeping:
                 tasks.create_task(each, name="counters")
+            tasks.create_task(self._refusals.run(), name="refusals")
             tasks.create_task(self._watch_loop(), name="loop lag")
             tasks.create_task(self._reload_when_asked(), name="reload")
             tasks.create_task(self._consent.run(), name="audit")

@@ -29,6 +29,7 @@ from gateway.policy.cap_settings import Cap, CapsSettings
 from gateway.policy.settings import Answer, ConsentSettings, ContentSettings, HoursSettings
 from gateway.policy.windows import Windows
 from gateway.refs import ClientRefSettings
+from gateway.refusals import RefusalSettings
 from gateway.routing.routes import Route
 from gateway.routing.strategies import Strategy
 from gateway.store.settings import StoreSettings
@@ -175,6 +176,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hours: HoursSettings = HoursSettings()
     consent: ConsentSettings = ConsentSettings()
     audit: AuditSettings = AuditSettings()
+    refusals: RefusalSettings = RefusalSettings()
     words: Annotated[tuple[WordSettings, ...], msgspec.Meta(max_length=100)] = (WordSettings(),)
     account: tuple[AccountSettings, ...] = ()
     carrier: tuple[CarrierSettings, ...] = ()

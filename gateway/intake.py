@@ -114,7 +114,7 @@ class Intake:
         valid_for_seconds: Mapping[Category, int],
         on_accepted: Callable[[Sequence[Record]], None],
         clock: Callable[[], Milliseconds],
-        on_refused: Callable[[str, Category, Refusal], None] = lambda *_: None,
+        on_refused: Callable[[str, Draft, Refusal], None] = lambda *_: None,
         on_tagged: Callable[[str, Sequence[str]], None] = lambda *_: None,
         is_up: Callable[[str], bool] = lambda _: True,
         due: Callable[[Message, Milliseconds], Milliseconds] = lambda _, opens_at: opens_at,
@@ -167,7 +167,7 @@ class Intake:
         batches: Counter[str] = Counter()
         for draft, answer in zip(drafts, answers, strict=True):
             if type(answer) is Refusal:
-                self._on_refused(account.name, draft.category, answer)
+                self._on_refused(account.name, draft, answer)
                 if draft.batch and answer.reason is not Reason.STORE_UNAVAILABLE:
                     batches[draft.batch] += 1
         for batch, count in batches.items():

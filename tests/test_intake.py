@@ -103,7 +103,9 @@ class Rig:
             "valid_for_seconds": {Category.OTP: 300, Category.NOTIFICATION: 86_400, Category.MARKETING: 3_600},
             "is_up": lambda carrier: carrier not in self.down,
             "on_accepted": self.accepted.extend,
-            "on_refused": lambda account, category, refusal: self.refused.append((account, category, refusal.reason)),
+            "on_refused": lambda account, draft, refusal: self.refused.append(
+                (account, draft.category, refusal.reason)
+            ),
             "clock": lambda: self.now,
         }
         self.intake = Intake(**(settings | options))

@@ -23,6 +23,7 @@ from gateway.http.operations import BindView, CarrierView
 from gateway.http.opt_outs import OptOutCalls
 from gateway.http.ported import PortedNumbers
 from gateway.http.reload import ReloadCalls
+from gateway.http.refusals import RefusalCalls
 from gateway.http.server import HttpServer
 from gateway.http.settings import HttpSettings
 from gateway.http.suppressions import SuppressionCalls
@@ -42,6 +43,7 @@ from gateway.policy.review import ReviewStage
 from gateway.policy.signature import SignatureStage
 from gateway.ports import Ports
 from gateway.refs import ClientRefs, ClientRefSettings
+from gateway.refusals import Refusals, RefusalSettings
 from gateway.review import Reviews
 from gateway.routing.networks import Networks
 from gateway.routing.router import Router
@@ -189,6 +191,7 @@ class Api:
         self.accepted: list[Record] = []
         self.suppressed = Suppressed()
         self.reload_faults: list[str] = []
+        self.refusals = Refusals(RefusalSettings(), self.store, self.clock)
         self.networks = Networks(NumberPlan.parse(PLAN))
         ports = Ports(self.networks, self.store, self.clock)
         self.quotas = QuotaStage(
@@ -206,6 +209,7 @@ class Api:
             refs=ClientRefs(ClientRefSettings()),
             valid_for_seconds={Category.OTP: 300, Category.NOTIFICATION: 86_400, Category.MARKETING: 86_400},
             on_accepted=self._accepted,
+            on_refused=self.refusals.add,
             clock=self.clock,
         )
         self.callbacks = Callbacks(
@@ -239,6 +243,7 @@ class Api:
                 PortedNumbers(ports, takes_hashes=False),
                 UsageCalls(self.usage, self.clock),
                 ControlCalls(self.controls.cancel_message, self.controls),
+                RefusalCalls(self.refusals),
             ],
         )
         self.session: aiohttp.ClientSession
