@@ -16,7 +16,7 @@ def test_the_last_one_wins_by_source_and_phone():
     ]
 
 
-def test_between_half_the_limit_and_the_limit_are_known_and_always_the_newest():
+def test_no_more_are_known_than_the_limit_and_always_the_newest_half():
     last = LastSent(limit=100)
     for n in range(1, 1_000):
         last.note("1", f"+86{n}", MessageId(n))
