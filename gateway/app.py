@@ -37,13 +37,13 @@ from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.ported import PortedNumbers
-from gateway.http.reload import ReloadCalls
 from gateway.http.refusals import RefusalCalls
+from gateway.http.reload import ReloadCalls
 from gateway.http.server import HttpServer
 from gateway.http.usage import UsageCalls
 from gateway.intake import Decision, Intake
 from gateway.learning import Learning
-from gateway.message import Category, IdSource, Milliseconds, Priority, Record, Status, time_of_id
+from gateway.message import IdSource, Milliseconds, Priority, Record, Status, time_of_id
 from gateway.metrics import Metrics, Sample
 from gateway.numbers import Network
 from gateway.policy.candidate import Draft

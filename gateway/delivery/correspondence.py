@@ -3,15 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from gateway.delivery.addresses import source_key
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.handover import source_address
 from gateway.delivery.shared import Shared
 from gateway.message import Message, Milliseconds, Record
-from gateway.store.api import Query
 
-_PAGE: Final = 50  # messages to one phone
-_MOST_PAGES: Final = 5  # of them, and of stretches of the store that are looked through, for one reply
+_MOST: Final = 50  # messages to one phone that are looked at on disk, the newest
+
+
+class Ends(msgspec.Struct, frozen=True):
+    """Between whom: the phones and the source numbers that a carrier may mean, the likeliest first."""
+
+    phones: Sequence[str]
+    sources: Sequence[str]
 
 
 class Correspondence:
@@ -21,43 +28,42 @@ class Correspondence:
         self._shared = shared
         self._carriers = carriers
 
-    async def answered(self, phones: Sequence[str], sources: Sequence[str]) -> Message | None:
-        """The message that went to one of these phones from one of these numbers, the likeliest first.
+    async def answered(self, asked: Sequence[Ends]) -> list[Message | None]:
+        """For each, the message that went from one of the numbers to one of the phones last; None: none of late.
 
-        None when there is none of late. Raises StoreError.
+        Many at a time, since those that memory does not know share one look at the disk. Raises StoreError.
         """
-        for phone in phones:
-            for source in sources:
-                found = await self._in_memory(phone, source)
-                if found is not None:
-                    return found
-        for phone in phones:
-            found = await self._on_disk(phone, sources)
-            if found is not None:
-                return found
+        found = [await self._in_memory(ends) for ends in asked]
+        unknown = [ends for ends, known in zip(asked, found, strict=True) if known is None]
+        phones = sorted({phone for ends in unknown for phone in ends.phones})
+        if not phones:
+            return found
+        since = self._shared.clock() - round(self._shared.settings.reply_seconds * 1000)
+        by_phone: dict[str, list[Record]] = {}
+        for record in await self._shared.store.sent_to(phones, since=since, limit=_MOST):
+            by_phone.setdefault(record.message.to, []).append(record)
+        return [
+            self._among(by_phone, ends) if known is None else known for ends, known in zip(asked, found, strict=True)
+        ]
+
+    async def _in_memory(self, ends: Ends) -> Message | None:
+        shared = self._shared
+        for phone in ends.phones:
+            for source in ends.sources:
+                message_id = shared.last_sent.find(source, phone)
+                if message_id is not None:
+                    record = shared.live.get(message_id) or await shared.store.read(message_id)
+                    if record is not None:
+                        return record.message
         return None
 
-    async def _in_memory(self, phone: str, source: str) -> Message | None:
-        shared = self._shared
-        message_id = shared.last_sent.find(source, phone)
-        if message_id is None:
-            return None
-        record = shared.live.get(message_id) or await shared.store.read(message_id)
-        return None if record is None else record.message
-
-    async def _on_disk(self, phone: str, sources: Sequence[str]) -> Message | None:
-        """Pages are newest first by acceptance; on the first that has any, the one that left last is meant."""
-        since = self._shared.clock() - round(self._shared.settings.reply_seconds * 1000)
-        query = Query(to=phone, since=since, limit=_PAGE)
-        for _ in range(_MOST_PAGES):
-            page = await self._shared.store.find(query)
-            left = [(self._left_at(record, sources), record.id, record.message) for record in page.records]
-            newest = max((each for each in left if each[0]), default=None)
-            if newest is not None:
-                return newest[2]
-            if page.cursor is None:
-                return None
-            query = Query(to=phone, since=since, before=page.cursor, limit=_PAGE)
+    def _among(self, by_phone: Mapping[str, Sequence[Record]], ends: Ends) -> Message | None:
+        """Of what was read from disk, the message that left last."""
+        for phone in ends.phones:
+            left = [(self._left_at(record, ends.sources), record.id, record) for record in by_phone.get(phone, ())]
+            at, _, record = max(left, default=(0, 0, None))
+            if at and record is not None:
+                return record.message
         return None
 
     def _left_at(self, record: Record, sources: Sequence[str]) -> Milliseconds:

@@ -5,7 +5,7 @@ with whose it is and what it answers, and then its parts are dropped. What a cra
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -16,7 +16,7 @@ from gateway.connection import Connection
 from gateway.delivery import inbound_parts
 from gateway.delivery.addresses import phones_of, sources_of
 from gateway.delivery.carriers import Carrier
-from gateway.delivery.correspondence import Correspondence
+from gateway.delivery.correspondence import Correspondence, Ends
 from gateway.delivery.inbound_parts import StoredPart
 from gateway.delivery.repeats import Arrival, Repeats
 from gateway.delivery.settings import CarrierSettings
@@ -247,7 +247,7 @@ class Inbound:
             while self._ready:
                 batch = self._ready[:AT_ONCE]
                 try:
-                    await self._write([await self._words_of(ready) for ready in batch])
+                    await self._write(await self._words_of(batch))
                 except StoreError as error:
                     log.warning("could not keep messages from subscribers", error=str(error))
                     if self._stopping:
@@ -260,19 +260,30 @@ class Inbound:
         finally:
             self._settling = None
 
-    async def _words_of(self, ready: _Ready) -> Words:
-        """Find out whose a text is and what it answers, and do at once what it asks for. Raises StoreError."""
-        text = ready.text
+    async def _words_of(self, batch: Sequence[_Ready]) -> list[Words]:
+        """Find out whose texts are and what they answer, and do at once what they ask for. Raises StoreError."""
+        asked = [self._ends_of(ready) for ready in batch]
+        answered = await self._correspondence.answered(asked)
+        words = [self._words(*each) for each in zip(batch, asked, answered, strict=True)]
+        if self._replies is not None:
+            for each in words:
+                if each.account and each.phone.startswith("+"):
+                    await self._replies.note(each.as_reply(self._shared.clock()))
+        return words
+
+    def _ends_of(self, ready: _Ready) -> Ends:
         carrier = self._carriers.get(ready.carrier)
         settings = carrier.settings if carrier is not None else CarrierSettings(name=ready.carrier)
-        phones, sources = phones_of(text.source, ready.ton), sources_of(text.destination, settings)
-        answers = await self._correspondence.answered(phones, sources)
+        return Ends(phones_of(ready.text.source, ready.ton), sources_of(ready.text.destination, settings))
+
+    def _words(self, ready: _Ready, ends: Ends, answers: Message | None) -> Words:
+        text = ready.text
         if answers is not None:
             account, phone = answers.account, answers.to
         else:
-            account = self._owners.owner_of(ready.carrier, sources) if self._owners is not None else ""
-            phone = phones[0] if phones else text.source
-        words = Words(
+            account = self._owners.owner_of(ready.carrier, ends.sources) if self._owners is not None else ""
+            phone = ends.phones[0] if ends.phones else text.source
+        return Words(
             carrier=ready.carrier,
             phone=phone,
             destination=text.destination,
@@ -282,9 +293,6 @@ class Inbound:
             missing=text.missing,
             parts=tuple(part.mark for part in ready.parts),
         )
-        if self._replies is not None and account and phone.startswith("+"):
-            await self._replies.note(words.as_reply(self._shared.clock()))
-        return words
 
     async def _write(self, batch: Iterable[Words]) -> None:
         """All of these, in one commit. Raises StoreUnavailableError."""

@@ -309,6 +309,12 @@ class Store(Protocol):
     async def batch(self, account: str, batch: str) -> BatchTally | None:
         """The counts of a batch; None when it never had a message."""
 
+    async def sent_to(self, phones: Sequence[str], *, since: Milliseconds, limit: int) -> list[Record]:
+        """Records to any of these numbers (E.164) accepted at or after a time: `limit` of each at most, newest first.
+
+        One look for all of them: what has no index yet is read once, however many numbers there are.
+        """
+
     async def find_attempts(self, carrier: str, carrier_message_ids: Sequence[str]) -> list[Record]:
         """Records with an attempt at this carrier that was given one of these ids, newest first."""
 

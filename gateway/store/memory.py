@@ -210,6 +210,16 @@ class MemoryStore:
         wanted = frozenset(carrier_message_ids)
         return [copy_of(record) for record in self._newest_first() if has_attempt(record, carrier, wanted)]
 
+    async def sent_to(self, phones: Sequence[str], *, since: Milliseconds, limit: int) -> list[Record]:
+        counts: Counter[str] = Counter()
+        found: list[Record] = []
+        for record in self._newest_first():
+            to = record.message.to
+            if to in phones and record.message.accepted_at >= since and counts[to] < limit:
+                counts[to] += 1
+                found.append(copy_of(record))
+        return found
+
     async def client_refs(self, *, since: Milliseconds) -> AsyncIterator[list[tuple[str, str, MessageId]]]:
         refs = [
             (message.account, message.client_ref, message.id)

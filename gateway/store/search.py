@@ -38,6 +38,12 @@ _INBOUND: Final = f"""
     ORDER BY id DESC LIMIT ?5
 """  # noqa: S608 the paths are ours
 
+_NTH_BELOW: Final = "SELECT id FROM message WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1 OFFSET ?"
+_TO_NUMBERS: Final = f"""
+    SELECT id, body ->> '{PATHS["to"]}' AS phone FROM message
+    WHERE id > ? AND id < ? AND phone IN (SELECT value FROM json_each(?)) ORDER BY id DESC
+"""  # noqa: S608 the path is ours
+
 
 class _Condition(msgspec.Struct, frozen=True):
     """Part of a WHERE, and its arguments."""
@@ -153,6 +159,20 @@ def scan_attempts(
     )
     rows = reader.records(file, f"{_RANGE} AND {_HAS_ATTEMPT}", arguments)
     return [record for record in rows if has_attempt(record, carrier, carrier_message_ids)], through
+
+
+def scan_numbers(
+    reader: Reader, file: DataFile, phones: Sequence[str], *, above: MessageId, below: MessageId, budget: int
+) -> tuple[list[tuple[MessageId, str]], MessageId | None]:
+    """Ids and numbers of the messages to `phones` among the last ones of a file below an id, newest first.
+
+    And where to go on, downwards; None at its beginning.
+    """
+    last = reader.rows(file.path, _NTH_BELOW, (above, below, budget - 1))
+    lowest = MessageId(last[0][0]) if last else None
+    arguments = (above if lowest is None else lowest - 1, below, encode_text(phones))
+    found = [(MessageId(message_id), phone) for message_id, phone in reader.rows(file.path, _TO_NUMBERS, arguments)]
+    return found, lowest
 
 
 def _conditions(query: Query) -> tuple[_Condition, _Condition]:

@@ -36,13 +36,13 @@ from gateway.store.checkpoints import Checkpointer, Gates
 from gateway.store.cutting import Cut, Cutter, Taken
 from gateway.store.events import EventLog
 from gateway.store.files import Catalog, DataFile, Layout, files_between
-from gateway.store.indexes import LAST_ID, Indexes
+from gateway.store.indexes import LAST_ID, Indexes, Region
 from gateway.store.indexing import Indexing
 from gateway.store.matching import has_attempt
 from gateway.store.reader import Reader
 from gateway.store.rows import Lanes
 from gateway.store.schema import STEPS, Step
-from gateway.store.search import Search, find_inbound, scan_attempts
+from gateway.store.search import Search, find_inbound, scan_attempts, scan_numbers
 from gateway.store.settings import StoreSettings
 from gateway.store.startup import Found, lock_directory, open_control, survey
 from gateway.store.tallies import Tallies, batch_tally
@@ -272,6 +272,44 @@ class SqliteStore:
             if record is not None and has_attempt(record, carrier, wanted):
                 found[message_id] = record
         return sorted(found.values(), key=lambda record: record.id, reverse=True)
+
+    async def sent_to(self, phones: Sequence[str], *, since: Milliseconds, limit: int) -> list[Record]:
+        files, floor = self._catalog.files, MessageId(first_id_at(since) - 1)
+        found: dict[str, list[MessageId]] = {phone: [] for phone in phones}
+        for region in self._indexes.regions:
+            wanted = [phone for phone, message_ids in found.items() if len(message_ids) < limit]
+            if region.through <= floor or not wanted:
+                break
+            above = max(region.above, floor)
+            if region.index is None:
+                await self._scan_for(wanted, found, files_between(files, above, region.through), region, above)
+                continue
+            for phone in wanted:
+                room = limit - len(found[phone])
+                found[phone] += await self._ask(
+                    self._reader.look_up, region.index, "to", phone, above=above, below=LAST_ID, limit=room
+                )
+        newest = sorted((each for ids in found.values() for each in ids[:limit]), reverse=True)
+        records = [await self._ask(self._reader.read, files, message_id) for message_id in newest]
+        return [record for record in records if record is not None and record.message.accepted_at >= since]
+
+    async def _scan_for(
+        self,
+        phones: Sequence[str],
+        found: Mapping[str, list[MessageId]],
+        files: Sequence[DataFile],
+        region: Region,
+        above: MessageId,
+    ) -> None:
+        """Find the messages to these numbers in a region without an index, newest first, a stretch after the other."""
+        for file in reversed(files):
+            below: MessageId | None = MessageId(min(region.through, LAST_ID - 1) + 1)
+            while below is not None:
+                rows, below = await self._ask(
+                    scan_numbers, self._reader, file, phones, above=above, below=below, budget=_STRETCH
+                )
+                for message_id, phone in rows:
+                    found[phone].append(message_id)
 
     async def client_refs(self, *, since: Milliseconds) -> AsyncIterator[list[tuple[str, str, MessageId]]]:
         first_id = first_id_at(since)

@@ -120,13 +120,13 @@ async def test_past_the_limit_no_more_are_taken_until_some_are_written():
     async with scripted() as smsc, running(a_carrier(smsc), inbound_waiting=2) as rig:
         await bound(smsc)
         hold = asyncio.Event()
-        real = rig.store.find
+        real = rig.store.sent_to
 
-        async def slow(query: Any) -> Any:
+        async def slow(phones: Any, **terms: Any) -> Any:
             await hold.wait()
-            return await real(query)
+            return await real(phones, **terms)
 
-        rig.store.find = slow
+        rig.store.sent_to = slow
         assert [await smsc.deliver(said(text)) for text in "ab"] == [0, 0]
         assert await smsc.deliver(said("c")) == CommandStatus.ESME_RX_T_APPN
         hold.set()

@@ -22,8 +22,8 @@ from gateway.http.keys import Keys, hash_key
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.opt_outs import OptOutCalls
 from gateway.http.ported import PortedNumbers
-from gateway.http.reload import ReloadCalls
 from gateway.http.refusals import RefusalCalls
+from gateway.http.reload import ReloadCalls
 from gateway.http.server import HttpServer
 from gateway.http.settings import HttpSettings
 from gateway.http.suppressions import SuppressionCalls

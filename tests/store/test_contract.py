@@ -384,6 +384,21 @@ async def test_a_receipt_that_is_kept_and_dropped_before_one_cut_is_gone(shelf, 
     assert shelf.recovered.receipts == (kept,)
 
 
+async def test_the_newest_records_to_each_of_many_numbers_are_found_in_one_look(store, samples):
+    phones = [f"+8613800138{n:03}" for n in range(5)]
+    records = []
+    for n in range(30):
+        records.append(samples.record(to=phones[n % 5]))
+        await store.append(records[-1:])
+    wanted = [phones[1], phones[3], "+8613900139000"]
+    newest = [record for record in reversed(records) if record.message.to in wanted]
+    assert await store.sent_to(wanted, since=0, limit=100) == [copy_of(record) for record in newest]
+    assert await store.sent_to(wanted, since=0, limit=2) == [copy_of(record) for record in newest[:4]]
+    since = records[20].message.accepted_at
+    assert await store.sent_to(wanted, since=since, limit=100) == [copy_of(record) for record in newest[:4]]
+    assert await store.sent_to([], since=0, limit=2) == []
+
+
 # Inbound messages.
 
 

@@ -143,6 +143,22 @@ async def test_a_search_looks_into_the_indexes_and_scans_the_rest(open_store, ti
         assert {seen for _, seen in look_ups} == {field}
 
 
+async def test_messages_to_many_numbers_are_looked_up_in_the_indexes_and_scanned_for_in_the_rest(
+    open_store, tiny, samples, look_ups
+):
+    store = await open_store()
+    records = await fill(store, samples, 14)
+    await until(lambda: indexed(store) == 3)
+    phones = [records[n].message.to for n in (0, 1)]
+    wanted = [record for record in reversed(records) if record.message.to in phones]
+    look_ups.clear()
+    assert await store.sent_to(phones, since=0, limit=100) == [copy_of(record) for record in wanted]
+    assert {path for path, _ in look_ups} == set(indexes(tiny))
+    newest = [next(record for record in wanted if record.message.to == phone) for phone in phones]
+    expected = sorted(newest, key=lambda record: record.id, reverse=True)
+    assert await store.sent_to(phones, since=0, limit=1) == [copy_of(record) for record in expected]
+
+
 async def test_receipts_look_into_the_indexes_and_scan_the_rest(open_store, tiny, samples, look_ups):
     store = await open_store()
     records = await fill(store, samples, 14)
