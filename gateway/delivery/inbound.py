@@ -21,10 +21,11 @@ from gateway.delivery.inbound_parts import StoredPart
 from gateway.delivery.repeats import Arrival, Repeats
 from gateway.delivery.settings import CarrierSettings
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
+from gateway.log_values import places_of
 from gateway.message import Message, MessageId, Milliseconds, first_id_at
 from gateway.replies import Replies, Reply
 from gateway.smpp import DataSm, DeliverSm
-from gateway.store.api import Commit, InboundMessage, PartMark, StoreError
+from gateway.store.api import Commit, InboundMessage, PartMark, StoreDamagedError, StoreError
 from gateway.text import InboundText, Reassembler
 
 AT_ONCE: Final = 100  # texts written in one go
@@ -263,13 +264,28 @@ class Inbound:
     async def _words_of(self, batch: Sequence[_Ready]) -> list[Words]:
         """Find out whose texts are and what they answer, and do at once what they ask for. Raises StoreError."""
         asked = [self._ends_of(ready) for ready in batch]
-        answered = await self._correspondence.answered(asked)
+        answered: list[Message | None]
+        try:
+            answered = await self._correspondence.answered(asked)
+        except StoreDamagedError as error:  # no reason to hold up what can be written
+            log.error("could not look for what subscribers answer", error=str(error))
+            answered = [None] * len(batch)
         words = [self._words(*each) for each in zip(batch, asked, answered, strict=True)]
-        if self._replies is not None:
-            for each in words:
-                if each.account and each.phone.startswith("+"):
-                    await self._replies.note(each.as_reply(self._shared.clock()))
+        for each in words:
+            if each.account and each.phone.startswith("+"):
+                await self._act_on(each)
         return words
+
+    async def _act_on(self, words: Words) -> None:
+        """Do what is asked for. Raises StoreError: then it is done again, with the whole batch."""
+        if self._replies is None:
+            return
+        try:
+            await self._replies.note(words.as_reply(self._shared.clock()))
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 a bug costs what one message asks for, and not all that follow it
+            log.error("a reply could not be acted upon", error=type(error).__name__, places=places_of(error))
 
     def _ends_of(self, ready: _Ready) -> Ends:
         carrier = self._carriers.get(ready.carrier)

@@ -16,7 +16,7 @@ from gateway.delivery.wording import word
 from gateway.message import Status
 from gateway.replies import Noted, Reply
 from gateway.smpp import BindReceiver, CommandStatus, DataSm, DeliverSm, TlvTag, make_tlv
-from gateway.store.api import INBOUND, EventId, InboundMessage, StoreUnavailableError
+from gateway.store.api import INBOUND, EventId, InboundMessage, StoreDamagedError, StoreUnavailableError
 from tests.delivery.rig import Rig, SlowStore, running
 from tests.delivery.samples import CARRIER, a_message, bind_settings, carrier_settings, eventually
 from tests.delivery.scripted_smsc import ScriptedSmsc, scripted
@@ -395,6 +395,36 @@ async def test_a_reply_that_could_not_be_acted_upon_is_so_again_under_the_same_n
         first, second = acting.noted
         assert first.id == second.id
         assert len(rig.store._inbound) == 1
+
+
+class Broken(Acting):
+    """A rule with a bug."""
+
+    async def note(self, reply: Reply) -> Noted | None:
+        await super().note(reply)
+        raise KeyError("a bug")
+
+
+async def test_a_bug_in_acting_on_a_reply_holds_up_no_message():
+    acting = Broken()
+    async with scripted() as smsc, running(a_carrier(smsc), replies=acting) as rig:
+        await sent(rig)
+        for text in ("退订", "好的"):
+            assert await smsc.deliver(said(text)) == 0
+        assert [message.text for message in await heard(rig, 2)] == ["退订", "好的"]
+        assert len(acting.noted) == 2
+
+
+async def test_a_damaged_file_holds_up_no_message():
+    async with scripted() as smsc, running(a_carrier(smsc)) as rig:
+        await bound(smsc)
+
+        async def damaged(*_: Any, **__: Any) -> Any:
+            raise StoreDamagedError("a file")
+
+        rig.store.sent_to = damaged
+        assert await smsc.deliver(said()) == 0
+        assert [message.text for message in await heard(rig)] == ["好的"]
 
 
 async def test_nobody_acts_on_what_is_nobodys():
