@@ -3,15 +3,16 @@
 import asyncio
 import json
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from loadtest.rig import running_simulator
-from tests.faults.rig import KEY, Gateway, gateway_tables, seen, stopping
+from tests.faults.rig import KEY, Gateway, all_final, gateway_tables, seen, stopping, wait_for
 
 CLIENTS = 64
 NUMBERS = [f"1380013{n:04d}" for n in range(5_000, 5_060)]
@@ -107,6 +108,41 @@ async def test_every_number_gets_what_its_cap_allows_and_nothing_more_across_a_k
                 messages = await seen(api)
             assert await gateway.stop() == 0
     assert Counter(message.to for message in messages.values()) == {f"+86{number}": PER_NUMBER for number in NUMBERS}
+
+
+@pytest.mark.parametrize("after_seconds", [0.0, 0.03, 0.1])
+async def test_what_waits_is_held_to_its_cap_when_it_is_released_also_across_a_kill(
+    after_seconds: float, tmp_path: Path
+):
+    numbers, allowed, asked = NUMBERS[:15], 2, 4
+    cap = {"name": "two", "category": "notification", "key": ["number"], "limit": allowed, "window_seconds": 3_600}
+    async with running_simulator({}, tmp_path) as (smpp, _):
+        tables = gateway_tables(smpp, tmp_path / "store", on_doubt="resend") | {"cap": [cap]}
+        async with stopping(Gateway(tables, tmp_path)) as gateway:
+            await gateway.start()
+            send_at = datetime.now(UTC) + timedelta(seconds=2)
+            waiting = [
+                {"to": number, "text": f"【阳光物业】第{n}次通知", "send_at": send_at.isoformat()}
+                for number in numbers
+                for n in range(asked)
+            ]
+            status, _ = await gateway.post(json.dumps(waiting).encode())
+            assert status == 202
+            await asyncio.sleep((send_at - datetime.now(UTC)).total_seconds() + after_seconds)
+            await gateway.kill()
+            await gateway.start()
+            async with gateway.api() as api:
+                await wait_for(api, all_final)
+                messages = await seen(api)
+            assert await gateway.stop() == 0
+
+    ends = Counter((message.to, message.status) for message in messages.values())
+    assert len(messages) == len(waiting)
+    assert ends == {
+        (f"+86{number}", status): count
+        for number in numbers
+        for status, count in (("delivered", allowed), ("failed", asked - allowed))
+    }
 
 
 def at_noon() -> str:
