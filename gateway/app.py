@@ -67,7 +67,7 @@ from gateway.routing.ported import PortTable
 from gateway.routing.router import Router
 from gateway.routing.routes import CarrierReach
 from gateway.rules import Rules
-from gateway.store.api import Store
+from gateway.store.api import Store, StoreError
 from gateway.store.sqlite import SqliteStore
 from gateway.usage import Usage
 from gateway.wordbook import Wordbook
@@ -80,6 +80,7 @@ SWITCH_INTERVAL_SECONDS: Final = 0.0002
 # at what was there when the gateway started.
 GARBAGE_THRESHOLDS: Final = (50_000, 20, 100)
 LAG_LOOK_SECONDS: Final = 0.25
+COUNT_SECONDS: Final = 10.0
 PORTS_LOOK_SECONDS: Final = 3_600.0
 DAY_MILLISECONDS: Final = 86_400_000
 
@@ -104,7 +105,8 @@ class Gateway:
         self._rules = Rules(config)
         self._words = Wordbook(config)
         self._metrics = Metrics()
-        self._store: Store = SqliteStore(config.store)
+        self._store: Store = SqliteStore(config.store, on_batch=self._metrics.commit_seconds.observe)
+        self._waiting: dict[Status, int] = {}
         self._callbacks = Callbacks(
             {account.name: account.callback for account in config.account if account.callback is not None},
             store=self._store,
@@ -394,6 +396,18 @@ class Gateway:
             (),
             lambda: _disk_free(self._config.store.path),
         )
+        add(
+            "gateway_receipts_overdue",
+            "Messages whose receipt takes longer than it should.",
+            ("carrier",),
+            lambda: [((carrier,), count) for carrier, count in delivery.receipts_overdue.items()],
+        )
+        add(
+            "gateway_waiting_messages",
+            "Messages that are held, scheduled or in doubt.",
+            ("status",),
+            lambda: [((status,), count) for status, count in self._waiting.items()],
+        )
         add("gateway_build_info", "1, with the version.", ("version",), lambda: [((VERSION,), 1)])
 
     # --- run and stop ------------------------------------------------------------------------------------------------
@@ -428,6 +442,16 @@ class Gateway:
             tasks.create_task(self._reload_when_asked(), name="reload")
             tasks.create_task(self._consent.run(), name="audit")
             tasks.create_task(self._forget_ports(), name="learned ports")
+            tasks.create_task(self._count_waiting(), name="waiting messages")
+
+    async def _count_waiting(self) -> None:
+        """Know how many wait, for the metric: the store counts them by an index, which takes a while for millions."""
+        while True:
+            try:
+                self._waiting = await self._store.count_waiting()
+            except StoreError as error:
+                log.warning("could not count the messages that wait", error=str(error))
+            await asyncio.sleep(COUNT_SECONDS)
 
     async def _forget_ports(self) -> None:
         """Let learned ports grow old."""

@@ -100,6 +100,11 @@ class Delivery:
         for lane, waiting in by_lane.items():
             self.carriers[carrier_of_lane(lane)].offer(waiting)
 
+    @property
+    def receipts_overdue(self) -> Mapping[str, int]:
+        """Messages whose receipt is overdue, by carrier, as the last look at all of them found."""
+        return {} if self._sweeps is None else self._sweeps.overdue
+
     async def recover(self) -> None:
         """Take up everything that a stop or a crash left open. Before anything new is accepted."""
         await self.batches.load()

@@ -117,6 +117,7 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     message_id: MessageIdForm = MessageIdForm.SAME
     response_timeout_seconds: Seconds = 10.0
     receipt_deadline_seconds: Seconds = 259_200.0
+    receipt_overdue_seconds: Seconds = 3_600.0  # counted as overdue from then on, by a metric
     price: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None  # of a segment
     receipt_codes: str = ""  # a CSV file; empty: the one that comes with the gateway
     cancel_sm: bool = False  # it takes cancel_sm, for messages that it has not delivered yet

@@ -3,6 +3,7 @@
 What is in memory and moving sees its own time. This looks through what is at rest, on disk, every few seconds.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -31,9 +32,14 @@ class Sweeps:
         self._reactions = reactions
         self._carriers = carriers
         self._endings = endings
-        deadlines = [carrier.settings.receipt_deadline_seconds for carrier in carriers.values()]
-        self._shortest_deadline = round(min(deadlines) * 1000)
+        soonest = min(
+            min(carrier.settings.receipt_deadline_seconds, carrier.settings.receipt_overdue_seconds)
+            for carrier in carriers.values()
+        )
+        self._soonest_overdue = round(soonest * 1000)
         self._looked_until = MessageId(-1)  # for overdue receipts
+        self._counting: Counter[str] = Counter()
+        self.overdue: Mapping[str, int] = dict.fromkeys(carriers, 0)  # messages whose receipt is, by carrier
 
     async def sweep(self) -> None:
         """One look at everything. What the store cannot do now is done next time."""
@@ -60,7 +66,7 @@ class Sweeps:
             await commits[-1]
 
     async def _give_up_waiting(self) -> None:
-        """Messages accepted after the shortest deadline ago cannot be overdue; of the others each is asked.
+        """Of messages accepted lately no receipt can be overdue; of the others each is asked.
 
         A stretch of them each time, and the next from there on: there may be many whose own deadline is far.
         """
@@ -71,12 +77,13 @@ class Sweeps:
     async def _look_on(self) -> bool:
         """Look at the next few, and say whether there are more."""
         now = self._shared.clock()
-        before = now - self._shortest_deadline
+        before = now - self._soonest_overdue
         live = self._shared.live
         with live.reading() as reading:
             found = await self._shared.store.overdue(accepted_before=before, after=self._looked_until, limit=AT_ONCE)
             for stored in found:
                 record = live.get(stored.id)
+                self._count(record or stored, now)
                 if record is None and self._is_overdue(stored, now):
                     record = reading.adopt(stored)
                 if record is None or not self._is_overdue(record, now) or self._reactions.overdue(record, at=now):
@@ -85,7 +92,20 @@ class Sweeps:
                     self._endings.carrier_of(record).keep(record)
         there_are_more = len(found) == AT_ONCE
         self._looked_until = found[-1].id if there_are_more else MessageId(-1)
+        if not there_are_more:  # all were looked at, once
+            self.overdue = {name: self._counting[name] for name in self._carriers}
+            self._counting.clear()
         return there_are_more
+
+    def _count(self, record: Record, now: Milliseconds) -> None:
+        """Count a message at the carrier whose receipt for it is overdue, if one's is."""
+        for part in record.state.parts:
+            if part.status is PartStatus.SUBMITTED:
+                last = part.attempts[-1]
+                carrier = self._carriers.get(last.carrier)
+                if carrier is not None and now >= last.at + carrier.settings.receipt_overdue_seconds * 1000:
+                    self._counting[last.carrier] += 1
+                    return
 
     def _is_overdue(self, record: Record, now: Milliseconds) -> bool:
         """Whether every part that awaits a receipt, or an answer that never came, has waited long enough."""

@@ -291,6 +291,9 @@ class Store(Protocol):
     async def held(self, *, after: MessageId, limit: int) -> list[Record]:
         """The next `held` records, oldest first."""
 
+    async def count_waiting(self) -> dict[Status, int]:
+        """How many messages are held, scheduled, and in doubt. For a metric, now and then."""
+
     async def overdue(self, *, accepted_before: Milliseconds, after: MessageId, limit: int) -> list[Record]:
         """Open `submitted` and `in_doubt` records accepted before a time (by their ids), oldest first.
 

@@ -24,7 +24,8 @@ _TOO_MANY_CHANGES: Final = "too many changes wait for the disk"
 class Batching:
     """Gathers, cuts, has batches written, and tells everybody how it went. Belongs to the loop.
 
-    `write` hands a batch to the writer. `cut` encodes what was taken. `written` is told of every batch.
+    `write` hands a batch to the writer. `cut` encodes what was taken. `written` is told of every batch, `on_batch` how
+    many seconds each took.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Batching:
         cut: Callable[[Taken], Cut],
         write: Callable[[Batch], asyncio.Future[Report]],
         written: Callable[[Cut, Report], None],
+        on_batch: Callable[[float], None],
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         self._encode = cut
         self._write = write
         self._on_written = written
+        self._on_batch = on_batch
         self._loop = asyncio.get_running_loop()
         self.failure: StoreError | None = None
         # Handed over and not yet cut.
@@ -57,6 +60,7 @@ class Batching:
         # The batch under way, or the call that will cut the next.
         self._under_way: asyncio.Future[Report] | None = None
         self._next_cut: asyncio.Handle | None = None
+        self._cut_at = 0.0
         self._is_closing = False
 
     # Handing over.
@@ -181,6 +185,7 @@ class Batching:
     def _cut(self) -> None:
         """Hand everything that may be written now to the writer."""
         self._next_cut = None
+        self._cut_at = self._loop.time()
         taken = self._take()
         if not taken:
             return
@@ -199,6 +204,7 @@ class Batching:
     def _written(self, cut: Cut, under_way: asyncio.Future[Report]) -> None:
         """Tell everybody what became of a batch, and begin the next."""
         self._under_way = None
+        self._on_batch(self._loop.time() - self._cut_at)
         bug = under_way.exception()
         report = under_way.result() if bug is None else Report(control=StoreUnavailableError(f"a bug: {bug!r}"))
         self._on_written(cut, report)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from gateway.message import Record, State, Status
 from gateway.store.api import Query
 
+WAITING = (Status.HELD, Status.SCHEDULED, Status.IN_DOUBT)  # for something other than a carrier's turn
 # Some part is with a carrier, or may be. A start takes these into memory.
 UNSETTLED = frozenset({Status.SENDING, Status.IN_DOUBT, Status.SUBMITTED})
 AWAITING_RECEIPT = frozenset({Status.SUBMITTED, Status.IN_DOUBT})

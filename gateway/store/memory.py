@@ -33,6 +33,7 @@ from gateway.store.matching import (
     AWAITING_RECEIPT,
     NOT_YET_SENT,
     UNSETTLED,
+    WAITING,
     copy_of,
     has_attempt,
     latest_time,
@@ -167,6 +168,9 @@ class MemoryStore:
 
     async def next_due(self) -> Milliseconds | None:
         return min((record.due_at for record in self._open_ones({Status.SCHEDULED})), default=None)
+
+    async def count_waiting(self) -> dict[Status, int]:
+        return {status: sum(1 for _ in self._open_ones({status})) for status in WAITING}
 
     async def held(self, *, after: MessageId, limit: int) -> list[Record]:
         waiting = (record for record in self._open_ones({Status.HELD}) if record.id > after)

@@ -14,7 +14,7 @@ from gateway.store.database import RESTORE, Connection, naming, open_for_reading
 from gateway.store.events import event_of_inbound
 from gateway.store.files import DataFile, files_between
 from gateway.store.indexes import LAST_ID, REBUILD
-from gateway.store.matching import AWAITING_RECEIPT, UNSETTLED
+from gateway.store.matching import AWAITING_RECEIPT, UNSETTLED, WAITING
 from gateway.store.rows import Lanes, decode_inbound, decode_record, encode_text
 from gateway.store.schema import END_OF_LANES, PATHS, STATUS_CODES
 
@@ -25,6 +25,7 @@ _EXPIRED: Final = f"""
 """
 _SCHEDULED: Final = f"lane = {STATUS_CODES[Status.SCHEDULED]}"  # as the index says it
 _DUE: Final = f"{RECORD} INDEXED BY scheduled_message WHERE {_SCHEDULED} AND due <= ? LIMIT ?"
+_COUNT: Final = "SELECT count(*) FROM message WHERE lane > 0 AND lane = ?"  # of the index alone
 _NEXT_DUE: Final = f"SELECT min(due) FROM message INDEXED BY scheduled_message WHERE {_SCHEDULED}"  # noqa: S608
 _CLIENT_REFS: Final = f"""
     SELECT id, body ->> '{PATHS["account"]}', body ->> '{PATHS["client_ref"]}' AS client_ref,
@@ -125,6 +126,13 @@ class Reader:
     def next_due(self, files: Iterable[DataFile]) -> Milliseconds | None:
         times = [self.rows(file.path, _NEXT_DUE, ())[0][0] for file in files]
         return min((due for due in times if due is not None), default=None)
+
+    def count_waiting(self, files: Iterable[DataFile]) -> dict[Status, int]:
+        counts = dict.fromkeys(WAITING, 0)
+        for file in files:
+            for status in WAITING:
+                counts[status] += self.rows(file.path, _COUNT, (STATUS_CODES[status],))[0][0]
+        return counts
 
     def expired(self, files: Iterable[DataFile], *, now: Milliseconds, limit: int) -> list[Record]:
         found: list[Record] = []

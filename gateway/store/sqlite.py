@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
-from gateway.message import FINAL, MessageId, Milliseconds, Record, first_id_at
+from gateway.message import FINAL, MessageId, Milliseconds, Record, Status, first_id_at
 from gateway.store.api import (
     BatchTally,
     Commit,
@@ -59,8 +59,16 @@ _DISK_CHECK_SECONDS: Final = 0.1
 class SqliteStore:
     """Keeps records in SQLite files. See `gateway.store.api.Store` for what its methods promise."""
 
-    def __init__(self, settings: StoreSettings, *, steps: Sequence[Step] = STEPS) -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        *,
+        steps: Sequence[Step] = STEPS,
+        on_batch: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`on_batch` is told how many seconds each batch took, from its cut until it was on disk, or had failed."""
         self._settings = settings
+        self._on_batch = on_batch
         self._steps = steps
         self._layout = Layout(Path(settings.path))
         self._catalog = Catalog()
@@ -105,7 +113,12 @@ class SqliteStore:
         self._tallies.start(found.open_messages)
         self._cutter.start(live_messages=found.live_messages, last_id=found.last_id)
         self._batching = Batching(
-            self._settings, self._catalog, cut=self._cut, write=self._write, written=self._written
+            self._settings,
+            self._catalog,
+            cut=self._cut,
+            write=self._write,
+            written=self._written,
+            on_batch=self._on_batch,
         )
         self._last_handed_over = found.last_id
         self._is_open = True
@@ -219,6 +232,9 @@ class SqliteStore:
 
     async def held(self, *, after: MessageId, limit: int) -> list[Record]:
         return await self._ask(self._reader.held, self._catalog.open_files(), after=after, limit=limit)
+
+    async def count_waiting(self) -> dict[Status, int]:
+        return await self._ask(self._reader.count_waiting, self._catalog.open_files())
 
     async def overdue(self, *, accepted_before: Milliseconds, after: MessageId, limit: int) -> list[Record]:
         before = first_id_at(accepted_before)

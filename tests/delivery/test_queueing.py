@@ -395,3 +395,17 @@ async def test_what_expires_on_disk_is_taken_off_the_count_of_its_own_lane():
             await smsc.start()
             await eventually(lambda: rig.delivery.carriers["cmcc-b"].waiting == 0)
             assert rig.carrier.waiting == 0
+
+
+async def test_messages_whose_receipt_is_overdue_are_counted_until_it_comes():
+    async with scripted() as smsc, running(a_carrier(smsc, receipt_overdue_seconds=100.0)) as rig:
+        records = [await rig.accept(to=f"+8613800138{n:03}") for n in range(3)]
+        for record in records:
+            await rig.until(record, Status.SUBMITTED)
+        assert rig.delivery.receipts_overdue == {CARRIER: 0}
+
+        rig.ahead_milliseconds = 101_000
+        await eventually(lambda: rig.delivery.receipts_overdue == {CARRIER: 3})
+        message_id, submit = next(iter(smsc.accepted.items()))
+        await smsc.deliver(receipt(submit, message_id))
+        await eventually(lambda: rig.delivery.receipts_overdue == {CARRIER: 2})

@@ -627,6 +627,15 @@ async def test_held_are_listed_oldest_first(store, samples):
     assert await store.held(after=records[2].id, limit=10) == wanted[2:]
 
 
+async def test_what_waits_is_counted_by_status(store, samples):
+    assert await store.count_waiting() == {Status.HELD: 0, Status.SCHEDULED: 0, Status.IN_DOUBT: 0}
+    held = samples.records(3, status=Status.HELD)
+    await store.append([*held, samples.record(Status.SCHEDULED), samples.record()])
+    await store.update(samples.enter(held[1], Status.QUEUED))
+
+    assert await store.count_waiting() == {Status.HELD: 2, Status.SCHEDULED: 1, Status.IN_DOUBT: 0}
+
+
 # Events.
 
 FINALS = frozenset({Status.DELIVERED, Status.FAILED, Status.UNKNOWN, INBOUND})
