@@ -32,7 +32,7 @@ from gateway.delivery.wording import Wording, word_record
 from gateway.message import FINAL, Attempt, MessageId, Milliseconds, PartStatus, Priority, Record, Status
 from gateway.rates import delay_seconds
 from gateway.rulings import NotHere, Stop, Wait
-from gateway.smpp import CancelSm, EncodeError, Pdu, SubmitSm
+from gateway.smpp import CancelSm, EncodeError, Pdu, QuerySm, SubmitSm
 from gateway.store.api import StoreError
 
 # One message of the lowest lane goes for so many of the one above it, so that it is slowed and never stopped.
@@ -434,7 +434,7 @@ class Carrier:
         forget_everywhere(record, self._shared)
         self._shared.live.drop_if_at_rest(record)
 
-    def ask(self, body: CancelSm) -> Question | None:
+    def ask(self, body: CancelSm | QuerySm) -> Question | None:
         """Ask about a message that it took; None when no bind can."""
         bind = max((bind for bind in self._senders if bind.free > 0), key=lambda bind: bind.free, default=None)
         return None if bind is None else bind.ask(body)

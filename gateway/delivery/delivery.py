@@ -21,6 +21,7 @@ from gateway.delivery.endings import Endings
 from gateway.delivery.handover import source_address
 from gateway.delivery.inbound import Inbound, OwnerOf
 from gateway.delivery.lanes import Lane
+from gateway.delivery.queries import Queries
 from gateway.delivery.reactions import Reactions
 from gateway.delivery.receipt_codes import NO_CODES, ReceiptCodes
 from gateway.delivery.receipts import Receipts
@@ -80,7 +81,8 @@ class Delivery:
         self.elsewhere.carriers = self.carriers
         self._receipts.load(self.carriers, recovered.receipts)
         endings = Endings(self.carriers)
-        self._sweeps = Sweeps(shared, self.carriers, self._reactions, endings) if self.carriers else None
+        self._queries = Queries(shared, self.carriers, self._receipts.state_told)
+        self._sweeps = Sweeps(shared, self.carriers, self._reactions, endings, self._queries) if self.carriers else None
         cancelling = Cancelling(shared, self.carriers, endings)
         self.cancel = cancelling.cancel
         self.batches = Batches(shared, self.carriers, cancelling, next_id)
@@ -142,6 +144,7 @@ class Delivery:
 
     async def unbind(self) -> None:
         """End every bind in order."""
+        self._queries.stop()
         binds = [bind for carrier in self.carriers.values() for bind in carrier.binds]
         await asyncio.gather(*(bind.close() for bind in binds))
         await self._receipts.stop()

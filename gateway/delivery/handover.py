@@ -11,7 +11,7 @@ from gateway.delivery.settings import CarrierSettings, NumberFormat
 from gateway.delivery.wording import Wording, spread
 from gateway.message import Message, Milliseconds
 from gateway.numbers import MAINLAND_PREFIX
-from gateway.smpp import CancelSm, SubmitSm, Tlv, TlvTag
+from gateway.smpp import CancelSm, QuerySm, SubmitSm, Tlv, TlvTag
 
 _TON_UNKNOWN: Final = 0
 _TON_INTERNATIONAL: Final = 1
@@ -52,6 +52,16 @@ def cancel_sm(message: Message, carrier_message_id: str, settings: CarrierSettin
     """Cancel one part by the id that its carrier gave it. SMPP 3.4, section 4.9.1: source as it was submitted."""
     assert carrier_message_id, "without an id everything from this source to that number would be cancelled"
     return CancelSm(
+        message_id=carrier_message_id,
+        source_addr_ton=_TON_UNKNOWN,
+        source_addr_npi=_NPI_UNKNOWN,
+        source_addr=source_address(message, settings),
+    )
+
+
+def query_sm(message: Message, carrier_message_id: str, settings: CarrierSettings) -> QuerySm:
+    """Ask for one part by the id that its carrier gave it. SMPP 3.4, section 4.8.1: source as it was submitted."""
+    return QuerySm(
         message_id=carrier_message_id,
         source_addr_ton=_TON_UNKNOWN,
         source_addr_npi=_NPI_UNKNOWN,

@@ -2,17 +2,19 @@
 
 import asyncio
 
-from gateway.smpp import ResponseReceived
+from gateway.smpp import Body, ResponseReceived
 
 
 class Question:
     """What the session hands back with the answer."""
 
     def __init__(self) -> None:
+        self.response: Body | None = None  # what the answer said, once there is one
         self.answered: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
     def answer(self, event: ResponseReceived) -> None:
         """It was answered with a status."""
+        self.response = event.response
         self._settle(event.command_status)
 
     def give_up(self) -> None:

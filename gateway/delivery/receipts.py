@@ -151,6 +151,22 @@ class Receipts:
         if receipts:
             self._shared.store.drop_receipts(receipts)
 
+    def state_told(
+        self, carrier: Carrier, record: Record, n: int, k: int, state: int, error: str, at: Milliseconds
+    ) -> None:
+        """A carrier that was asked for an attempt said what became of it: a final state."""
+        attempt = record.state.parts[n].attempts[k]
+        receipt = UnmatchedReceipt(
+            carrier=carrier.name,
+            carrier_message_id=attempt.carrier_message_id,
+            source=record.message.to,
+            destination=source_address(record.message, carrier.settings),
+            state=state,
+            error=error,
+            at=at,
+        )
+        self._apply(carrier, Awaited(record, n, k), receipt, lambda _: None, matched="asked")
+
     # --- one receipt -------------------------------------------------------------------------------------------------
 
     def _take(self, carrier: Carrier, body: DeliverSm | DataSm, parsed: Receipt, reply: Reply) -> None:
@@ -176,7 +192,9 @@ class Receipts:
         if self._looking is None:
             self._looking = asyncio.get_running_loop().create_task(self._look_up())
 
-    def _apply(self, carrier: Carrier, found: Awaited, receipt: UnmatchedReceipt, reply: Reply) -> None:
+    def _apply(
+        self, carrier: Carrier, found: Awaited, receipt: UnmatchedReceipt, reply: Reply, *, matched: str = "yes"
+    ) -> None:
         """Settle an attempt; acknowledge when that is on disk, also when it said nothing new: the first may not be."""
         record, n, k = found.record, found.n, found.k
         state = _STATES[receipt.state]
@@ -191,7 +209,7 @@ class Receipts:
         )
         commit = carrier.keep(record, changed=changed)
         self._shared.after.add(commit, reply)
-        self._count(carrier, state, matched="yes")
+        self._count(carrier, state, matched=matched)
         self._measure(carrier, record, attempt, state, receipt.at, changed=changed)
 
     def _react(self, carrier: Carrier, found: Awaited, receipt: UnmatchedReceipt, state: MessageState) -> bool:

@@ -120,6 +120,7 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     receipt_overdue_seconds: Seconds = 3_600.0  # counted as overdue from then on, by a metric
     price: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None  # of a segment
     receipt_codes: str = ""  # a CSV file; empty: the one that comes with the gateway
+    query_sm: bool = False  # it answers query_sm: it is asked for what became of messages whose receipt is overdue
     cancel_sm: bool = False  # it takes cancel_sm, for messages that it has not delivered yet
     user_message_reference: bool = True  # send TLV 0x0204, so that receipts can be told apart without an id
     bind: tuple[BindSettings, ...] = ()

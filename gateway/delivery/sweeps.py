@@ -12,6 +12,7 @@ import structlog
 from gateway.delivery import outcomes
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.endings import Endings
+from gateway.delivery.queries import Queries
 from gateway.delivery.reactions import Reactions
 from gateway.delivery.shared import Shared
 from gateway.message import MessageId, Milliseconds, PartStatus, Record, Status
@@ -27,8 +28,16 @@ log = structlog.get_logger(__name__)
 class Sweeps:
     """Looks for messages whose time is up."""
 
-    def __init__(self, shared: Shared, carriers: Mapping[str, Carrier], reactions: Reactions, endings: Endings) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        carriers: Mapping[str, Carrier],
+        reactions: Reactions,
+        endings: Endings,
+        queries: Queries,
+    ) -> None:
         self._shared = shared
+        self._queries = queries
         self._reactions = reactions
         self._carriers = carriers
         self._endings = endings
@@ -98,13 +107,14 @@ class Sweeps:
         return there_are_more
 
     def _count(self, record: Record, now: Milliseconds) -> None:
-        """Count a message at the carrier whose receipt for it is overdue, if one's is."""
+        """Count a message at the carrier whose receipt for it is overdue, if one's is, and ask what became of it."""
         for part in record.state.parts:
             if part.status is PartStatus.SUBMITTED:
                 last = part.attempts[-1]
                 carrier = self._carriers.get(last.carrier)
                 if carrier is not None and now >= last.at + carrier.settings.receipt_overdue_seconds * 1000:
                     self._counting[last.carrier] += 1
+                    self._queries.ask(record, now=now)
                     return
 
     def _is_overdue(self, record: Record, now: Milliseconds) -> bool:

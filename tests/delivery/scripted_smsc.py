@@ -126,6 +126,7 @@ class ScriptedSmsc:
         self.cancels: list[Pdu] = []
         self.cancel_script: deque[int | None] = deque()  # the statuses they are answered with; None: not at all
         self.accepted: dict[str, Submit] = {}  # by message id
+        self.on_request: BindAnswer = lambda *_: None  # other requests
         self.binds: list[Connection] = []  # those that are bound, oldest first
         self.bodies: dict[Connection, Body] = {}  # what each has bound with
         self.bind_count = 0  # so many have bound since it began
@@ -206,6 +207,8 @@ class ScriptedSmsc:
                         connection.respond(pdu, CancelSmResp(), command_status=status)
                 case RequestReceived(pdu=pdu) if type(pdu.body) in _BINDS:
                     self._bind(connection, pdu)
+                case RequestReceived(pdu=pdu):
+                    self.on_request(connection, pdu)
                 case ResponseReceived(command_status=status, sequence_number=number):
                     self._delivered[connection, number] = status
                 case SessionBroken() | SessionClosed():
