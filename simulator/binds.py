@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
-from gateway.smpp import Body, CommandId, CommandStatus, LocalProtocolError, Pdu
+from gateway.smpp import Body, CommandId, CommandStatus, LocalProtocolError, Pdu, SubmitSmResp
 from simulator.journal import Entry, Journal, Origin, kind_of
 from simulator.settings import Mode
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 _DELIVERY: Final = kind_of(False, CommandId.DELIVER_SM, CommandStatus.ESME_ROK)
+_ACCEPTED: Final = kind_of(False, CommandId.SUBMIT_SM_RESP, CommandStatus.ESME_ROK)
 
 
 class Link(Protocol):
@@ -120,6 +121,9 @@ class Bind:
             self.link.respond(request, response, command_status=command_status)
         except LocalProtocolError:
             return False
+        if not command_status and type(response) is SubmitSmResp:  # nearly all of them
+            self.record(Entry(at, _ACCEPTED, self.origin, request.sequence_number, phone, response))
+            return True
         kind = kind_of(False, response.command_id, command_status)
         body = None if command_status and response.bare_when_refused else response
         self.record(Entry(at, kind, self.origin, request.sequence_number, phone, body))

@@ -72,7 +72,9 @@ class Turns:
     def next(self, key: object) -> int:
         """Return which time this is that `key` comes: 1 for the first that is remembered."""
         younger = self._younger
-        turn = (younger.get(key) or self._older.pop(key, 0)) + 1
+        turn = younger.get(key, 0) + 1
+        if turn == 1 and self._older:
+            turn += self._older.pop(key, 0)
         younger[key] = turn
         if len(younger) > self._half:
             self._older, self._younger = younger, {}

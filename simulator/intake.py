@@ -22,6 +22,7 @@ from simulator.submits import Decisions, begins_message, wants_intermediate, wan
 
 # Looking a member up in its enum costs as much as a dict insert; these are looked up for every submit.
 _SUBMIT_SM: Final = int(CommandId.SUBMIT_SM)
+_TAKEN: Final = kind_of(True, _SUBMIT_SM, CommandStatus.ESME_ROK)
 _RECEIPT_AT_THE_END: Final = int(RegisteredDelivery.RECEIPT)
 _NORMAL: Final = Answer.NORMAL
 
@@ -121,7 +122,7 @@ class Intake:
         message = Message(submit, number, message_id, outcome, at, at + delay, outcome.state)
         account.keep(message)
         self.processed += 1
-        kind = kind_of(True, _SUBMIT_SM, request.command_status)
+        kind = _TAKEN if not request.command_status else kind_of(True, _SUBMIT_SM, request.command_status)
         bind.record(Entry(at, kind, bind.origin, request.sequence_number, phone, submit, message_id))
         if outcome is DELIVERED and submit.registered_delivery == _RECEIPT_AT_THE_END:
             self._deliveries.schedule(Delivery(bind.system_id, phone, message_id, message, bind), due=now + delay)

@@ -24,6 +24,7 @@ from gateway.smpp import (
     CommandStatus,
     DataSm,
     DataSmResp,
+    DeliverSmResp,
     Event,
     GenericNack,
     MessageState,
@@ -60,6 +61,8 @@ from simulator.settings import Mode, Settings
 
 _SYSTEM_ID: Final = "simulator"
 _INTERFACE_VERSION: Final = Tlv(TlvTag.SC_INTERFACE_VERSION, b"\x34")
+
+_ACKNOWLEDGED: Final = kind_of(True, CommandId.DELIVER_SM_RESP, CommandStatus.ESME_ROK)
 
 _BINDS: Final[Mapping[type[Body], tuple[Mode, type[Body]]]] = {
     BindTransmitter: (Mode.TRANSMITTER, BindTransmitterResp),
@@ -297,7 +300,8 @@ class Smsc:
 
     def _take_response(self, bind: Bind, event: ResponseReceived, now: float) -> None:
         delivery, response, status = event.context, event.response, event.command_status
-        at, kind = self._epoch_seconds + now, kind_of(True, response.command_id, status)
+        is_usual = not status and type(response) is DeliverSmResp
+        at, kind = self._epoch_seconds + now, _ACKNOWLEDGED if is_usual else kind_of(True, response.command_id, status)
         if not isinstance(delivery, Delivery):
             bind.record(Entry(at, kind, bind.origin, event.sequence_number, "", response))
             return
