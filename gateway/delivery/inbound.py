@@ -135,10 +135,10 @@ class Inbound:
         done = await self._written_since(min((MessageId(part.key - 1) for part in parts), default=since), since)
         for part in parts:
             line = self._line(part.carrier)
-            line.repeats.expect(part.fingerprint, now=self._loop.time())
             if part.key in done:
                 self._dropped.append(part.key)
             else:
+                line.repeats.expect(part.fingerprint, now=self._loop.time())
                 age_seconds = max(0, now - part.at) / 1000
                 self._join(line, part, now=self._loop.time() - age_seconds)
         self.expire()
@@ -156,7 +156,7 @@ class Inbound:
             await self._settling
 
     async def _written_since(self, first_part: MessageId, late: MessageId) -> set[int]:
-        """The keys of the parts whose text is on disk; of the latest, the fingerprints are known from now on."""
+        """The keys of the parts whose text is on disk; those of the latest may come again, and are known then."""
         done: set[int] = set()
         after = min(first_part, late)
         while page := await self._shared.store.inbound(after=after, limit=_PAGE):

@@ -6,6 +6,7 @@ answer took so long that the carrier may have stopped waiting.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -14,18 +15,24 @@ import msgspec
 PROMPT_SECONDS: Final = 2.0
 # How many are remembered of one carrier, the newest.
 MOST_REMEMBERED: Final = 20_000
+# And of those that look the same.
+MOST_ALIKE: Final = 8
 
 T = TypeVar("T")
 
 
 class Arrival(msgspec.Struct, Generic[T]):
-    """One message that came. `commit`: what its answer waits for; None once it was answered."""
+    """One message that came. `commit`: what its answer waits for; None once it was answered.
+
+    `older`: another that looks the same, and may come again as well.
+    """
 
     link: object  # the connection that it came by; None: one of before a start
     came_at: float
     commit: T | None
     answered_at: float = 0.0
     repeated_until: float | None = None  # until when it may come again; None: its answer has arrived, as far as we know
+    older: "Arrival[T] | None" = None
 
 
 class Repeats(Generic[T]):
@@ -46,18 +53,15 @@ class Repeats(Generic[T]):
 
     def find(self, fingerprint: int, *, now: float) -> Arrival[T] | None:
         """The arrival that this is again; None when it is one of its own."""
-        arrival = self._arrivals.get(fingerprint)
-        if arrival is None:
-            return None
-        if arrival.repeated_until is not None:
-            return arrival if now < arrival.repeated_until else None
-        is_late = arrival.commit is not None and now - arrival.came_at >= PROMPT_SECONDS
-        return arrival if is_late else None
+        for arrival in _chain(self._arrivals.get(fingerprint)):
+            if self._is_expected(arrival, now):
+                return arrival
+        return None
 
     def came(self, fingerprint: int, link: object, commit: T, *, now: float) -> Arrival[T]:
         """Something came that is to be answered when `commit` is done."""
         arrival = Arrival(link, now, commit)
-        self._put(fingerprint, arrival)
+        self._put(fingerprint, arrival, now)
         self._forget_old(now)
         return arrival
 
@@ -76,34 +80,62 @@ class Repeats(Generic[T]):
 
     def refused(self, fingerprint: int, arrival: Arrival[T]) -> None:
         """It is not on disk, and shall come again: as if for the first time."""
-        if self._arrivals.get(fingerprint) is arrival:
-            del self._arrivals[fingerprint]
+        others = [each for each in _chain(self._arrivals.get(fingerprint)) if each is not arrival]
+        if others:
+            self._arrivals[fingerprint] = _linked(others)
+        else:
+            self._arrivals.pop(fingerprint, None)
 
     def ended(self, link: object, *, now: float) -> None:
         """A connection is gone, and the latest answers with it, perhaps."""
-        for arrival in self._arrivals.values():
-            if arrival.link is link and (
-                arrival.commit is not None or now - arrival.answered_at < self._settle_seconds
-            ):
-                arrival.repeated_until = now + self._repeat_seconds
+        for newest in self._arrivals.values():
+            for arrival in _chain(newest):
+                is_open = arrival.commit is not None or now - arrival.answered_at < self._settle_seconds
+                if arrival.link is link and is_open:
+                    arrival.repeated_until = now + self._repeat_seconds
 
     def expect(self, fingerprint: int, *, now: float) -> None:
         """What is on disk since before a start may come again."""
-        self._put(fingerprint, Arrival(None, now, None, now, now + self._repeat_seconds))
+        self._put(fingerprint, Arrival(None, now, None, now, now + self._repeat_seconds), now)
 
-    def _put(self, fingerprint: int, arrival: Arrival[T]) -> None:
-        self._arrivals[fingerprint] = arrival
+    def _put(self, fingerprint: int, arrival: Arrival[T], now: float) -> None:
+        alike = [each for each in _chain(self._arrivals.get(fingerprint)) if self._may_come_again(each, now)]
+        self._arrivals[fingerprint] = _linked([arrival, *alike[: MOST_ALIKE - 1]])
         self._arrivals.move_to_end(fingerprint)
         if len(self._arrivals) > self._limit:
             self._arrivals.popitem(last=False)
 
+    def _is_expected(self, arrival: Arrival[T], now: float) -> bool:
+        """Whether what looks like it is taken for it."""
+        if arrival.repeated_until is not None:
+            return now < arrival.repeated_until
+        return arrival.commit is not None and now - arrival.came_at >= PROMPT_SECONDS
+
+    def _may_come_again(self, arrival: Arrival[T], now: float) -> bool:
+        """Whether it is expected, or would be if its connection ended now."""
+        if arrival.commit is not None:
+            return True
+        until = arrival.repeated_until
+        return now < (arrival.answered_at + self._settle_seconds if until is None else until)
+
     def _forget_old(self, now: float) -> None:
         """Of the oldest two, those that will not come again: so memory follows the traffic."""
         for _ in range(2):
-            fingerprint, arrival = next(iter(self._arrivals.items()))
-            if arrival.commit is not None:
-                return
-            until = arrival.repeated_until
-            if now < (arrival.answered_at + self._settle_seconds if until is None else until):
+            fingerprint, newest = next(iter(self._arrivals.items()))
+            if any(self._may_come_again(arrival, now) for arrival in _chain(newest)):
                 return
             del self._arrivals[fingerprint]
+
+
+def _chain(arrival: Arrival[T] | None) -> Iterator[Arrival[T]]:
+    """An arrival and those that look the same, newest first."""
+    while arrival is not None:
+        yield arrival
+        arrival = arrival.older
+
+
+def _linked(arrivals: list[Arrival[T]]) -> Arrival[T]:
+    """The first of these, as the head of a chain of them all."""
+    for n, arrival in enumerate(arrivals):
+        arrival.older = arrivals[n + 1] if n + 1 < len(arrivals) else None
+    return arrivals[0]

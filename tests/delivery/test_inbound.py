@@ -570,6 +570,21 @@ async def test_a_text_written_before_a_crash_whose_parts_are_gone_is_known_when_
             assert [message.text for message in await heard(rig, 2)] == ["好的", "别的"]
 
 
+async def test_of_two_alike_that_came_before_a_crash_each_is_known_again_once():
+    async with scripted() as smsc:
+        async with running(a_carrier(smsc)) as rig:
+            await bound(smsc)
+            for _ in range(2):
+                assert await smsc.deliver(said("1")) == 0
+            await heard(rig, 2)
+            store = await rig.store.after_a_crash()
+        async with running(a_carrier(smsc), store=store) as rig:
+            await bound(smsc, 2)
+            for _ in range(3):
+                assert await smsc.deliver(said("1")) == 0
+            assert [message.text for message in await heard(rig, 3)] == ["1", "1", "1"]
+
+
 async def test_time_that_passed_while_the_gateway_was_down_counts():
     async with scripted() as smsc:
         async with running(a_carrier(smsc)) as rig:

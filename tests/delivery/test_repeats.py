@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.delivery.repeats import MOST_REMEMBERED, PROMPT_SECONDS, Repeats
+from gateway.delivery.repeats import MOST_ALIKE, MOST_REMEMBERED, PROMPT_SECONDS, Repeats
 
 ONE, OTHER = "one connection", "another"
 
@@ -55,6 +55,55 @@ def test_what_has_come_again_is_not_expected_a_third_time_unless_that_connection
     assert repeats.find(7, now=1.1) is None
     repeats.ended(OTHER, now=2.0)
     assert repeats.find(7, now=3.0) is first
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_of_two_that_look_the_same_both_may_come_again_and_each_once(answered: bool):
+    repeats = a_memory()
+    both = [repeats.came(7, ONE, "commit", now=0.0), repeats.came(7, ONE, "commit", now=0.01)]
+    if answered:
+        for arrival in both:
+            repeats.answered(arrival, now=0.02)
+    repeats.ended(ONE, now=0.5)
+    for _ in both:
+        again = repeats.find(7, now=1.0)
+        assert again is not None
+        repeats.came_again(again, OTHER, now=1.0)
+    assert repeats.find(7, now=1.1) is None
+
+
+def test_of_two_that_look_the_same_one_that_was_refused_leaves_the_other():
+    repeats = a_memory()
+    first, second = repeats.came(7, ONE, "commit", now=0.0), repeats.came(7, ONE, "commit", now=0.01)
+    repeats.ended(ONE, now=0.5)
+    repeats.refused(7, second)
+    assert repeats.find(7, now=1.0) is first
+    repeats.refused(7, first)
+    assert repeats.find(7, now=1.0) is None
+    assert len(repeats) == 0
+
+
+def test_a_start_expects_two_that_look_the_same_twice():
+    repeats = a_memory()
+    for _ in range(2):
+        repeats.expect(7, now=0.0)
+    for _ in range(2):
+        again = repeats.find(7, now=1.0)
+        assert again is not None
+        repeats.came_again(again, ONE, now=1.0)
+    assert repeats.find(7, now=1.1) is None
+
+
+def test_of_those_that_look_the_same_only_so_many_are_remembered():
+    repeats = a_memory()
+    for n in range(100):
+        repeats.answered(repeats.came(7, ONE, "commit", now=n / 1000), now=n / 1000)
+    repeats.ended(ONE, now=1.0)
+    count = 0
+    while (again := repeats.find(7, now=2.0)) is not None:
+        repeats.came_again(again, OTHER, now=2.0)
+        count += 1
+    assert count == MOST_ALIKE
 
 
 def test_what_was_refused_comes_as_if_for_the_first_time():
