@@ -11,16 +11,14 @@ from gateway.http.answers import format_time
 from gateway.http.calls import Answer, Call, answer
 from gateway.http.cursors import SealedCursors
 from gateway.http.fields import FILTERS as MESSAGE_FILTERS
-from gateway.http.fields import Field, Fields, Limit, take_parameters
-from gateway.http.messages import parameters_of
-from gateway.http.problems import Code, Fault, Problem, invalid
+from gateway.http.fields import Fields
+from gateway.http.paging import SEALED_PAGE, take_query, unreadable, wrong_cursor
 from gateway.http.routes import Route
 from gateway.store.api import StoreError
 
 PARAMETERS: Final[Fields] = {
     "since": MESSAGE_FILTERS["since"],
-    "cursor": Field(str, "must be the cursor of an earlier page, of a gateway that was not started anew since"),
-    "limit": Field(Limit, "must be an integer from 1 to 1000"),
+    **SEALED_PAGE,
 }
 
 
@@ -53,20 +51,18 @@ class AuditCalls:
 
     async def list(self, call: Call) -> Answer:
         """A page of entries, oldest first."""
-        values, faults = take_parameters(parameters_of(call.query, PARAMETERS), PARAMETERS)
+        values = take_query(call, PARAMETERS)
         after: str | None = ""
         if "since" in values:
             after = first_key(max(0, round(values["since"].timestamp() * 1000)))
         if "cursor" in values:
             after = self._cursors.open(values["cursor"])
         if after is None:
-            faults.append(Fault(parameter="cursor", rule=PARAMETERS["cursor"].rule))
-        if faults:
-            raise invalid(*faults)
+            raise wrong_cursor(PARAMETERS)
         try:
-            entries, end = await self._audit.list(after=after or "", limit=values.get("limit", 100))
+            entries, end = await self._audit.list(after=after, limit=values.get("limit", 100))
         except StoreError:
-            raise Problem(Code.STORE_UNAVAILABLE, "The store cannot be read at the moment.") from None
+            raise unreadable() from None
         views = [
             AuditView(format_time(each.at), each.who or None, each.what, each.subject or None, each.why or None)
             for each in entries

@@ -10,9 +10,9 @@ import msgspec
 
 from gateway.event_view import event_view, format_time
 from gateway.http.calls import Answer, Call, answer
-from gateway.http.fields import Field, Fields, Limit, take_fields, take_parameters
+from gateway.http.fields import Field, Fields, take_fields
 from gateway.http.formats import Shape, shape_of
-from gateway.http.messages import parameters_of
+from gateway.http.paging import MAX_ID, PAGE, take_query, unreadable, wrong_cursor
 from gateway.http.problems import Code, Fault, Problem, invalid
 from gateway.message import Milliseconds
 from gateway.store.api import Event, EventId, Store, StoreError
@@ -24,14 +24,9 @@ _EVENT_CURSOR: Final = struct.Struct(">BQ")
 _PLACE_CURSOR: Final = struct.Struct(">BQI")
 _EVENTS_VERSION: Final = 2
 _PLACE_VERSION: Final = 3
-_MAX_ID: Final = 2**63 - 1
 
 _EventId = Annotated[str, msgspec.Meta(pattern=r"\A[1-9][0-9]{0,18}\Z")]
 _EventIds = Annotated[list[_EventId], msgspec.Meta(min_length=1, max_length=10_000)]
-_PAGE: Final[Fields] = {
-    "cursor": Field(str, "must be the cursor of an earlier page"),
-    "limit": Field(Limit, "must be an integer from 1 to 1000"),
-}
 _REPLAY: Final[Fields] = {"event_ids": Field(_EventIds, "must be an array of 1 to 10000 event ids, as they were told")}
 
 
@@ -72,7 +67,7 @@ class Events:
         cursor = values.get("cursor")
         after = EventId(0) if cursor is None else _parse_events_cursor(cursor)
         if after is None:
-            raise _wrong_cursor()
+            raise wrong_cursor()
         limit = values.get("limit", 100)
         oldest = self._clock() - KEPT_MILLISECONDS
         kept: list[Event] = []
@@ -94,11 +89,11 @@ class Events:
         cursor = values.get("cursor")
         after = None if cursor is None else _parse_place(cursor)
         if cursor is not None and after is None:
-            raise _wrong_cursor()
+            raise wrong_cursor()
         try:
             failed, place = await self._desk.failed(call.account.name, after=after, limit=values.get("limit", 100))
         except StoreError:
-            raise _unreadable() from None
+            raise unreadable() from None
         views = [
             {"event": event_view(each.event), "failed_at": format_time(each.at), "error": each.error} for each in failed
         ]
@@ -122,10 +117,7 @@ class Events:
 
     def _page(self, call: Call) -> dict[str, Any]:
         self._check_kept(call)
-        values, faults = take_parameters(parameters_of(call.query, _PAGE), _PAGE)
-        if faults:
-            raise invalid(*faults)
-        return values
+        return take_query(call, PAGE)
 
     def _check_kept(self, call: Call) -> None:
         if not self._desk.keeps_events(call.account.name):
@@ -136,15 +128,7 @@ class Events:
         try:
             return await self._store.events(account, after=after, limit=limit)
         except StoreError:
-            raise _unreadable() from None
-
-
-def _unreadable() -> Problem:
-    return Problem(Code.STORE_UNAVAILABLE, "The store cannot be read at the moment.")
-
-
-def _wrong_cursor() -> Problem:
-    return invalid(Fault(parameter="cursor", rule=_PAGE["cursor"].rule))
+            raise unreadable() from None
 
 
 def _events_cursor(after: EventId) -> str:
@@ -174,4 +158,4 @@ def _unpack(cursor: str, form: struct.Struct, version: int) -> tuple[int, ...] |
     if len(octets) != form.size or octets[0] != version:
         return None
     values: tuple[int, ...] = form.unpack(octets)[1:]
-    return values if values[0] <= _MAX_ID else None
+    return values if values[0] <= MAX_ID else None

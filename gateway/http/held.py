@@ -9,9 +9,10 @@ import msgspec
 from gateway.account import Scope
 from gateway.http.answers import ListView, MessageView, message_view
 from gateway.http.calls import Answer, Call, answer
-from gateway.http.fields import Field, Fields, Limit, Shown, take_fields, take_parameters
+from gateway.http.fields import Field, Fields, Shown, take_fields
 from gateway.http.formats import Shape, shape_of
-from gateway.http.messages import cursor_of, parameters_of, parse_cursor, parse_id
+from gateway.http.messages import CURSORS, parse_id
+from gateway.http.paging import PAGE, take_query, unreadable
 from gateway.http.problems import Code, Fault, Problem, invalid
 from gateway.http.routes import Route
 from gateway.message import MessageId
@@ -23,10 +24,6 @@ _SLICE: Final = 200  # messages shown between two returns to the loop
 
 ReasonText = Annotated[str, msgspec.Meta(max_length=LONGEST_REASON, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 
-PARAMETERS: Final[Fields] = {
-    "cursor": Field(str, "must be the cursor of an earlier page"),
-    "limit": Field(Limit, "must be an integer from 1 to 1000"),
-}
 BODY: Final[Fields] = {
     "reason": Field(
         ReasonText, f"must be a string of at most {LONGEST_REASON} characters, none a control character", Shown.NOT
@@ -64,24 +61,18 @@ class HeldCalls:
 
     async def list(self, call: Call) -> Answer:
         """Held messages, oldest first."""
-        values, faults = take_parameters(parameters_of(call.query, PARAMETERS), PARAMETERS)
-        if faults:
-            raise invalid(*faults)
-        after: MessageId | None = MessageId(0)
-        if "cursor" in values:
-            after = parse_cursor(values["cursor"])
-        if after is None:
-            raise invalid(Fault(parameter="cursor", rule=PARAMETERS["cursor"].rule))
+        values = take_query(call, PAGE)
+        after = MessageId(CURSORS.place(values) or 0)
         try:
             page = await self._reviews.held(after=after, limit=values.get("limit", 100))
         except StoreError:
-            raise Problem(Code.STORE_UNAVAILABLE, "The store cannot be read at the moment.") from None
+            raise unreadable() from None
         views: list[MessageView] = []
         for start in range(0, len(page.records), _SLICE):
             if start:
                 await asyncio.sleep(0)
             views += [message_view(record, mask_codes=True) for record in page.records[start : start + _SLICE]]
-        return answer(call, ListView(views, None if page.after is None else cursor_of(page.after)))
+        return answer(call, ListView(views, CURSORS.of(page.after)))
 
     async def approve(self, call: Call) -> Answer:
         """Let a message go, if the rules of this moment agree."""

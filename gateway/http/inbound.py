@@ -8,11 +8,11 @@ import msgspec
 from gateway.account import Scope
 from gateway.http.answers import format_time
 from gateway.http.calls import Answer, Call, answer
-from gateway.http.fields import FILTERS, Fields, take_parameters
-from gateway.http.messages import cursor_of, parameters_of, parse_cursor, since_of
-from gateway.http.problems import Code, Fault, Problem, invalid
+from gateway.http.fields import FILTERS, Fields
+from gateway.http.messages import CURSORS, since_of
+from gateway.http.paging import take_query, unreadable
 from gateway.http.routes import Route
-from gateway.message import Milliseconds
+from gateway.message import MessageId, Milliseconds
 from gateway.store.api import InboundMessage, InboundQuery, Store, StoreError
 
 INBOUND_FILTERS: Final[Fields] = {name: FILTERS[name] for name in ("since", "cursor", "limit")}
@@ -51,25 +51,20 @@ class InboundCalls:
 
     async def list(self, call: Call) -> Answer:
         """One page, newest first. Raises Problem."""
-        values, faults = take_parameters(parameters_of(call.query, INBOUND_FILTERS), INBOUND_FILTERS)
-        if faults:
-            raise invalid(*faults)
-        cursor = values.get("cursor")
-        before = None if cursor is None else parse_cursor(cursor)
-        if cursor is not None and before is None:
-            raise invalid(Fault(parameter="cursor", rule=INBOUND_FILTERS["cursor"].rule))
+        values = take_query(call, INBOUND_FILTERS)
+        before = CURSORS.place(values)
         query = InboundQuery(
             account="" if call.account.sees_all else call.account.name,
             since=since_of(values.get("since"), now=self._clock()),
-            before=before,
+            before=None if before is None else MessageId(before),
             limit=values.get("limit", 100),
         )
         try:
             page = await self._store.find_inbound(query)
         except StoreError:
-            raise Problem(Code.STORE_UNAVAILABLE, "The store cannot be read at the moment.") from None
+            raise unreadable() from None
         views = [_view(message) for message in page.messages]
-        return answer(call, InboundList(views, None if page.cursor is None else cursor_of(page.cursor)))
+        return answer(call, InboundList(views, CURSORS.of(page.cursor)))
 
 
 def _view(message: InboundMessage) -> InboundView:

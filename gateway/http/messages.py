@@ -1,29 +1,25 @@
 """GET /v1/messages/{id}, the list, and the search: an account sees its own messages only."""
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from gateway.account import Account
 from gateway.http.answers import ListView, MessageView, message_view
 from gateway.http.calls import Answer, Call, answer
-from gateway.http.fields import FILTERS, Fields, take_fields, take_parameters
+from gateway.http.fields import FILTERS, take_fields
 from gateway.http.formats import Shape, shape_of
+from gateway.http.paging import MAX_ID, IdCursors, take_query, unreadable
 from gateway.http.problems import Code, Fault, Problem, invalid
 from gateway.message import MessageId, Milliseconds
 from gateway.numbers import InvalidNumber, normalise
 from gateway.store.api import Query, Store, StoreError
 
 _DAY_MILLISECONDS: Final = 86_400_000
-_MAX_PARAMETERS: Final = 20
 _MAX_SEARCH_BYTES: Final = 65_536
 _SLICE: Final = 200  # messages shown between two returns to the loop
-_CURSOR_VERSION: Final = b"\x01"
-_MAX_ID: Final = 2**63 - 1
+CURSORS: Final = IdCursors(1)
 
 
 class Messages:
@@ -39,18 +35,14 @@ class Messages:
         try:
             record = None if message_id is None else await self._store.read(message_id)
         except StoreError:
-            raise _unreadable() from None
+            raise unreadable() from None
         if record is None or not _may_see(call.account, record.message.account):
             raise Problem(Code.NOT_FOUND, "There is no message with this id.")
         return answer(call, message_view(record, mask_codes=call.account.sees_all))
 
     async def list(self, call: Call) -> Answer:
         """A page of messages, newest first, by the parameters of the query."""
-        parameters = parameters_of(call.query, FILTERS)
-        values, faults = take_parameters(parameters, FILTERS)
-        if faults:
-            raise invalid(*faults)
-        return await self._page(call, values, place="parameter", prefix="")
+        return await self._page(call, take_query(call, FILTERS), place="parameter", prefix="")
 
     async def search(self, call: Call) -> Answer:
         """The same, by the members of the body, so that numbers stay out of the logs of proxies."""
@@ -74,7 +66,7 @@ class Messages:
             number = normalise(to).e164 if to else ""
         except InvalidNumber:
             raise fault("to") from None
-        before = None if cursor is None else parse_cursor(cursor)
+        before = None if cursor is None else CURSORS.parse(cursor)
         if cursor is not None and before is None:
             raise fault("cursor")
         query = Query(
@@ -84,20 +76,20 @@ class Messages:
             batch=values.get("batch", ""),
             status=values.get("status"),
             since=since_of(values.get("since"), now=self._clock()),
-            before=before,
+            before=None if before is None else MessageId(before),
             limit=values.get("limit", 100),
         )
         try:
             page = await self._store.find(query)
         except StoreError:
-            raise _unreadable() from None
+            raise unreadable() from None
         views: list[MessageView] = []
         for start in range(0, len(page.records), _SLICE):
             if start:
                 await asyncio.sleep(0)
             shown = page.records[start : start + _SLICE]
             views += [message_view(record, mask_codes=call.account.sees_all) for record in shown]
-        return answer(call, ListView(views, None if page.cursor is None else cursor_of(page.cursor)))
+        return answer(call, ListView(views, CURSORS.of(page.cursor)))
 
 
 def since_of(asked: datetime | None, *, now: Milliseconds) -> Milliseconds:
@@ -105,10 +97,6 @@ def since_of(asked: datetime | None, *, now: Milliseconds) -> Milliseconds:
     if asked is None:
         return now - _DAY_MILLISECONDS
     return min(max(0, round(asked.timestamp() * 1000)), now + _DAY_MILLISECONDS)
-
-
-def _unreadable() -> Problem:
-    return Problem(Code.STORE_UNAVAILABLE, "The store cannot be read at the moment.")
 
 
 def _may_see(account: Account, owner: str) -> bool:
@@ -120,40 +108,4 @@ def parse_id(text: str) -> MessageId | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 19) or text[0] == "0":
         return None
     number = int(text)
-    return MessageId(number) if number <= _MAX_ID else None
-
-
-def parameters_of(query: str, fields: Fields) -> dict[str, str]:
-    """The parameters of a query, each at most once. Raises Problem."""
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
-    except ValueError:
-        rule = f"must be at most {_MAX_PARAMETERS} parameters in UTF-8"
-        raise invalid(Fault(parameter="?", rule=rule)) from None
-    parameters = dict(pairs)
-    for name, _ in pairs:
-        if name in fields and sum(name == other for other, _ in pairs) > 1:
-            raise invalid(Fault(parameter=name, rule="must not come twice"))
-    # A plus that was not written %2B has become a space: give it back where only a plus makes sense.
-    if parameters.get("to", "").startswith(" "):
-        parameters["to"] = "+" + parameters["to"][1:]
-    if "T" in parameters.get("since", ""):
-        parameters["since"] = parameters["since"].replace(" ", "+")
-    return parameters
-
-
-def cursor_of(before: MessageId) -> str:
-    """The place in a list after this message, for the client to hand back."""
-    return base64.urlsafe_b64encode(_CURSOR_VERSION + before.to_bytes(8, "big")).decode("ascii")
-
-
-def parse_cursor(cursor: str) -> MessageId | None:
-    """The place that a cursor means; None when it is none of ours."""
-    try:
-        octets = base64.b64decode(cursor, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    if len(octets) != 9 or octets[:1] != _CURSOR_VERSION:
-        return None
-    number = int.from_bytes(octets[1:], "big")
-    return MessageId(number) if number <= _MAX_ID else None
+    return MessageId(number) if number <= MAX_ID else None

@@ -10,9 +10,9 @@ from gateway.account import Scope as Right
 from gateway.http.answers import format_time
 from gateway.http.calls import Answer, Call, answer
 from gateway.http.cursors import SealedCursors
-from gateway.http.fields import Field, Fields, Limit, Shown, show, take_fields, take_parameters
+from gateway.http.fields import Field, Fields, Shown, show, take_fields
 from gateway.http.formats import CSV, Shape, shape_of
-from gateway.http.messages import parameters_of
+from gateway.http.paging import SEALED_PAGE, read_query, take_query, unreadable
 from gateway.http.problems import Code, Fault, Problem, invalid
 from gateway.http.routes import Route
 from gateway.message import Category, Milliseconds
@@ -30,8 +30,7 @@ SCOPE: Final[Fields] = {"signature": Field(str, _SIGNATURE), "category": _CATEGO
 FILTERS: Final[Fields] = {
     "to": Field(str, "must be a phone number", Shown.MASKED),
     "signature": Field(str, _SIGNATURE),
-    "cursor": Field(str, "must be the cursor of an earlier page, of a gateway that was not started anew since"),
-    "limit": Field(Limit, "must be an integer from 1 to 1000"),
+    **SEALED_PAGE,
 }
 
 
@@ -83,9 +82,7 @@ class OptOutCalls:
 
     async def list(self, call: Call) -> Answer:
         """A page, in the order of numbers, by the parameters of the query."""
-        values, faults = take_parameters(parameters_of(call.query, FILTERS), FILTERS)
-        if faults:
-            raise invalid(*faults)
+        values = take_query(call, FILTERS)
         return await self._page(call, values, place="parameter", prefix="")
 
     async def search(self, call: Call) -> Answer:
@@ -161,14 +158,14 @@ class OptOutCalls:
                 number=number, sender=sender, after=after, limit=values.get("limit", 100)
             )
         except StoreError:
-            raise Problem(Code.STORE_UNAVAILABLE, "The store cannot be read at the moment.") from None
+            raise unreadable() from None
         cursor = None if end is None else self._cursors.seal(end)
         return answer(call, OptOutListView([_view(scope, opt_out) for scope, opt_out in found], cursor))
 
 
 def _scope(call: Call) -> Scope:
     """What a path and its query mean. Raises Problem."""
-    values, faults = take_parameters(parameters_of(call.query, SCOPE), SCOPE)
+    values, faults = read_query(call, SCOPE)
     written = unquote(call.argument)
     try:
         number = normalise(written).e164

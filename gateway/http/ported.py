@@ -5,17 +5,16 @@ a path, which others on the way may write down.
 """
 
 import asyncio
-import base64
-import binascii
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from gateway.account import Scope
 from gateway.http.calls import Answer, Call, answer
-from gateway.http.fields import Field, Fields, Limit, Shown, syntax_fault, take_fields, take_parameters
+from gateway.http.cursors import SealedCursors
+from gateway.http.fields import Field, Fields, Shown, syntax_fault, take_fields
 from gateway.http.formats import MALFORMED, decode
-from gateway.http.messages import parameters_of
+from gateway.http.paging import DEFAULT_LIMIT, SEALED_PAGE, take_query, unreadable, wrong_cursor
 from gateway.http.problems import MAX_FAULTS, Code, Fault, Problem, invalid
 from gateway.http.routes import Route
 from gateway.numbers import Network
@@ -30,10 +29,6 @@ _NAMES: Final = ", ".join(PORTED_TO)
 _ROW: Final[Fields] = {
     "number": Field(str, "must be a phone number, or its keyed hash", Shown.MASKED),
     "network": Field(Network | None, f"must be one of {_NAMES}, or null to forget the number"),
-}
-_PAGE: Final[Fields] = {
-    "cursor": Field(str, "must be the cursor of an earlier page"),
-    "limit": Field(Limit, "must be an integer from 1 to 1000"),
 }
 
 
@@ -53,19 +48,20 @@ class PortedNumbers:
     def __init__(self, ports: Ports, *, takes_hashes: bool) -> None:
         self._ports = ports
         self._takes_hashes = takes_hashes
+        self._cursors = SealedCursors()
 
     async def page(self, call: Call) -> Answer:
         """One page, in the order of the numbers. Raises Problem."""
-        values, faults = take_parameters(parameters_of(call.query, _PAGE), _PAGE)
-        if faults:
-            raise invalid(*faults)
-        limit = values.get("limit", 100)
-        after = _behind(values["cursor"]) if "cursor" in values else ""
+        values = take_query(call, SEALED_PAGE)
+        limit = values.get("limit", DEFAULT_LIMIT)
+        after = self._cursors.open(values["cursor"]) if "cursor" in values else ""
+        if after is None:
+            raise wrong_cursor(SEALED_PAGE)
         try:
             rows = await self._ports.listed(after=after, limit=limit)
         except StoreError:
-            raise Problem(Code.STORE_UNAVAILABLE, "The store cannot be read at the moment.") from None
-        cursor = base64.urlsafe_b64encode(rows[-1].number.encode()).decode() if len(rows) == limit else None
+            raise unreadable() from None
+        cursor = self._cursors.seal(rows[-1].number) if len(rows) == limit else None
         return answer(call, {"ported": rows, "cursor": cursor})
 
     async def change(self, call: Call) -> Answer:
@@ -114,11 +110,3 @@ class PortedNumbers:
             return [Fault(pointer=f"{at}/number", rule="must not come twice")]
         changes[number] = network
         return []
-
-
-def _behind(cursor: str) -> str:
-    """The number that a page ended with. Raises Problem."""
-    try:
-        return base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise invalid(Fault(parameter="cursor", rule=_PAGE["cursor"].rule, value=cursor[:20])) from None

@@ -12,8 +12,8 @@ from gateway.audit import Audit
 from gateway.http.answers import format_time
 from gateway.http.calls import Answer, Call, answer
 from gateway.http.cursors import SealedCursors
-from gateway.http.fields import Field, Fields, Limit, Shown, show, take_parameters
-from gateway.http.messages import parameters_of
+from gateway.http.fields import Field, Fields, Shown, show
+from gateway.http.paging import SEALED_PAGE, read_query, unreadable
 from gateway.http.problems import Code, Fault, Problem, invalid
 from gateway.http.routes import Route
 from gateway.numbers import InvalidNumber, normalise
@@ -24,8 +24,7 @@ _CARRIER: Final = Field(str, "must be the name of a carrier")
 SCOPE: Final[Fields] = {"carrier": _CARRIER}
 FILTERS: Final[Fields] = {
     "carrier": _CARRIER,
-    "cursor": Field(str, "must be the cursor of an earlier page, of a gateway that was not started anew since"),
-    "limit": Field(Limit, "must be an integer from 1 to 1000"),
+    **SEALED_PAGE,
 }
 
 
@@ -65,7 +64,7 @@ class SuppressionCalls:
 
     async def list(self, call: Call) -> Answer:
         """A page of one carrier's, in the order of numbers."""
-        values, faults = take_parameters(parameters_of(call.query, FILTERS), FILTERS)
+        values, faults = read_query(call, FILTERS)
         carrier = _carrier(values, faults, self._carriers)
         after = self._cursors.open(values["cursor"]) if "cursor" in values else ""
         if after is None:
@@ -76,7 +75,7 @@ class SuppressionCalls:
         try:
             found = await self._suppressions.list(carrier, after=after or "", limit=limit)
         except StoreError:
-            raise Problem(Code.STORE_UNAVAILABLE, "The store cannot be read at the moment.") from None
+            raise unreadable() from None
         views = [SuppressionView(number, carrier, format_time(each.at), each.reason or None) for number, each in found]
         cursor = self._cursors.seal(found[-1][0]) if len(found) == limit else None
         return answer(call, SuppressionListView(views, cursor))
@@ -111,7 +110,7 @@ class SuppressionCalls:
 
     def _parse(self, call: Call) -> tuple[str, str]:
         """The carrier and the number that a path and its query mean. Raises Problem."""
-        values, faults = take_parameters(parameters_of(call.query, SCOPE), SCOPE)
+        values, faults = read_query(call, SCOPE)
         carrier = _carrier(values, faults, self._carriers)
         written = unquote(call.argument)
         try:

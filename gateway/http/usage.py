@@ -8,8 +8,8 @@ import msgspec
 
 from gateway.account import Scope
 from gateway.http.calls import Answer, Call, answer
-from gateway.http.fields import Field, Fields, take_parameters
-from gateway.http.messages import parameters_of
+from gateway.http.fields import Field, Fields
+from gateway.http.paging import take_query
 from gateway.http.problems import Code, Fault, Problem, invalid
 from gateway.http.routes import Route
 from gateway.message import Milliseconds
@@ -55,9 +55,7 @@ class UsageCalls:
 
     async def usage(self, call: Call) -> Answer:
         """Sums over days; of the caller's account, or of any for those who see all."""
-        values, faults = take_parameters(parameters_of(call.query, _PARAMETERS), _PARAMETERS)
-        if faults:
-            raise invalid(*faults)
+        values = take_query(call, _PARAMETERS)
         today = self._usage.today(at=self._clock())
         first, last = values.get("from", today), values.get("to", today)
         by = _dimensions(values)
