@@ -8,6 +8,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
+from gateway.callbacks.resolver import Resolver
 from gateway.callbacks.settings import CallbackSettings
 from gateway.callbacks.signing import signed_headers, webhook_id
 from gateway.event_view import Batch, event_view
@@ -68,7 +69,7 @@ class Post:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, resolver=Resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 headers={"User-Agent": "yizhan"},

@@ -50,10 +50,15 @@ class News(msgspec.Struct):
     """The events of one file in one batch."""
 
     rows: list[EventRow] = msgspec.field(default_factory=list)
+    ends: list[tuple[Record, int, Entry]] = msgspec.field(default_factory=list)  # the last of so many entries is told
     told: list[tuple[Record, int, Sequence[Entry]]] = msgspec.field(default_factory=list)  # entries from there on
 
     def confirm(self) -> None:
-        """They are on disk."""
+        """They are on disk. A timeline may have been cut short since, and gone on."""
+        for record, count, entry in self.ends:
+            timeline = record.state.timeline
+            if len(timeline) >= count and timeline[count - 1] is entry:
+                record.told = count
         for record, first, entries in self.told:
             record.told = first + _still_there(record.state.timeline, first, entries)
 
@@ -87,28 +92,40 @@ class EventLog:
 
     def news_of(self, groups: Iterable[Sequence[Record]], inbound: Sequence[InboundMessage]) -> News | None:
         """What there is to tell of a file's records and inbound messages; None when there is nothing."""
-        wanted, only_finals = self._wanted, self._only_finals
+        wanted = self._wanted
         if not wanted:
             return None
         news = News()
         for records in groups:
-            for record in records:
-                account, timeline = record.message.account, record.state.timeline
-                first, count = record.told, len(timeline)
-                if account in only_finals:
-                    # Final states come last: usually one, and before that there is nothing to tell.
-                    first = max(first, count - 1)
-                    while first > record.told and timeline[first - 1].status in FINAL:
-                        first -= 1
-                    if first < count and timeline[first].status not in FINAL:
-                        continue
-                types = wanted.get(account)
-                if types is not None and first < count:
-                    self._tell(record, first, types, news)
+            self._tell_all(records, news)
         for message in inbound:
             if INBOUND in wanted.get(message.account, ()):
                 news.rows.append((message.account, self._next_id(message.at), message.id, INBOUND, "", message.at, ""))
         return news if news.rows else None
+
+    def _tell_all(self, records: Sequence[Record], news: News) -> None:
+        """What there is to tell of some records. Nearly always of each that ended: that it did, and nothing before."""
+        wanted, only_finals, final, rows, ends = self._wanted, self._only_finals, FINAL, news.rows, news.ends
+        for record in records:
+            state, message = record.state, record.message
+            account = message.account
+            if account in only_finals and state.status not in final:
+                continue  # final states come last
+            types = wanted.get(account)
+            timeline = state.timeline
+            count = len(timeline)
+            if types is None or record.told >= count:
+                continue
+            if account not in only_finals or (count > 1 and timeline[-2].status in final):
+                self._tell(record, record.told, types, news)
+            elif state.status in types:
+                entry = timeline[-1]
+                event_id = self._next
+                if not event_id & _BLOCK_MASK:
+                    event_id = self._next_id(entry.at)
+                self._next = event_id + 1  # type: ignore[assignment] # a call for each event to say what it is
+                rows.append((account, event_id, message.id, entry.status, "", entry.at, entry.reason))
+                ends.append((record, count, entry))
 
     def _tell(self, record: Record, first: int, types: frozenset[str], news: News) -> None:
         """The entries of a timeline from the `first` on, as far as they are wanted."""

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.message import FINAL, MessageId, Record, Status
+from gateway.message import FINAL, Message, MessageId, Record, Status
 from gateway.store.api import BatchTally
 
 OPEN: Final = "open"  # of an account, in the row that has no batch
@@ -40,10 +40,6 @@ class Changes(msgspec.Struct):
     def rows(self) -> list[tuple[str, str, str, int, int]]:
         return [(*key, messages, segments) for key, (messages, segments) in self.counts.items()]
 
-    def add(self, key: TallyKey, messages: int, segments: int) -> None:
-        before = self.counts.get(key, (0, 0))
-        self.counts[key] = before[0] + messages, before[1] + segments
-
 
 class Tallies:
     """Finds out what changes, and knows what is open. Belongs to the loop."""
@@ -61,14 +57,25 @@ class Tallies:
     def changes_of(self, groups: Iterable[Sequence[Record]], refused: Refused) -> Changes | None:
         """What these records, which are about to be written, change; None when it is nothing."""
         changes = Changes()
+        counted, opened, final = changes.counted, changes.opened, FINAL
         for records in groups:
-            for record in [record for record in records if record.state.status is not record.counted]:
-                self._count(record, changes)
+            for record in records:
+                before, after = record.counted, record.state.status
+                if after is before:
+                    continue
+                counted.append((record, after))
+                message = record.message
+                if before is None or (after in final and before not in final):
+                    account = message.account
+                    more = (after not in final) - (before is not None)
+                    opened[account] = opened.get(account, 0) + more
+                if message.batch:
+                    _move(message, before, after, changes.counts)
         for account, count in changes.opened.items():
             if count:
-                changes.add((account, "", OPEN), count, 0)
+                changes.counts[account, "", OPEN] = count, 0
         for (account, batch), count in refused.items():
-            changes.add((account, batch, REFUSED), count, 0)
+            changes.counts[account, batch, REFUSED] = count, 0
         return changes if changes.counted or changes.counts else None
 
     def confirm(self, changes: Changes) -> None:
@@ -97,16 +104,17 @@ class Tallies:
         """Another file has begun: what is known of older ones is told again when they change."""
         self._known = {first_id: known for first_id, known in self._known.items() if first_id == live}
 
-    def _count(self, record: Record, changes: Changes) -> None:
-        message, before, after = record.message, record.counted, record.state.status
-        changes.counted.append((record, after))
-        opened = (after not in FINAL) - (before is not None and before not in FINAL)
-        if opened:
-            changes.opened[message.account] = changes.opened.get(message.account, 0) + opened
-        if message.batch:
-            if before is not None:
-                changes.add((message.account, message.batch, before), -1, -message.parts)
-            changes.add((message.account, message.batch, after), 1, message.parts)
+
+def _move(message: Message, before: Status | None, after: Status, counts: dict[TallyKey, tuple[int, int]]) -> None:
+    """A message of a batch leaves one count for another."""
+    parts = message.parts
+    if before is not None:
+        key = message.account, message.batch, before
+        messages, segments = counts.get(key, (0, 0))
+        counts[key] = messages - 1, segments - parts
+    key = message.account, message.batch, after
+    messages, segments = counts.get(key, (0, 0))
+    counts[key] = messages + 1, segments + parts
 
 
 def batch_tally(rows: Iterable[tuple[str, int, int]]) -> BatchTally | None:

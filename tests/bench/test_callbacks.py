@@ -1,5 +1,6 @@
 """What callbacks cost a message that is delivered: `make bench`.
 
+What the outbox adds to the loop for an account that has callbacks, and for one that has none, measured by itself.
 The rows of the outbox, in the store: a batch of 500 that ends, with its events and without, in turns on one store. And
 the sending: 500 events read from the outbox, encoded, signed and posted to a receiver of another process's making.
 `extra_info` has the CPU an event takes in the loop's thread, in microseconds.
@@ -22,10 +23,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from gateway.app import GARBAGE_THRESHOLDS, SWITCH_INTERVAL_SECONDS
 from gateway.callbacks.post import Outcome, Post
 from gateway.callbacks.settings import CallbackSettings
-from gateway.message import IdSource, MessageId, Record
+from gateway.message import IdSource, MessageId, Record, Status
 from gateway.store.api import EventId
+from gateway.store.events import EventLog
+from gateway.store.rows import encode_list
 from gateway.store.settings import StoreSettings
 from gateway.store.sqlite import SqliteStore
+from gateway.store.tallies import Tallies
 from tests.bench.test_store import BATCH, NOW, a_record, deliver, submit
 
 ROUNDS = 40
@@ -62,6 +66,52 @@ async def begun(store: SqliteStore, ids: IdSource) -> list[Record]:
     [commit] = {store.update(record) for record in records}
     await commit
     return records
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "nobody_told"])
+def test_what_the_outbox_adds_in_the_loop_to_500_that_end(benchmark: BenchmarkFixture, told: bool):
+    log = EventLog()
+    log.want({"demo": SETTINGS.stored_types} if told else {})
+    ids = IdSource(node=0, last=MessageId(0))
+
+    def ended() -> tuple[tuple[list[Record]], dict[str, object]]:
+        records = [a_record(ids.next(NOW)) for _ in range(BATCH)]
+        for record in records:
+            submit(record)
+            deliver(record)
+        return (records,), {}
+
+    def add(records: list[Record]) -> None:
+        news = log.news_of([[], records], [])
+        if news is not None:
+            encode_list(news.rows)
+            news.confirm()
+            news.counts()
+
+    benchmark.pedantic(add, setup=ended, rounds=10 * ROUNDS)
+    benchmark.extra_info["us_a_message"] = round(benchmark.stats.stats.min / BATCH * 1e6, 3)
+
+
+def test_what_counting_adds_in_the_loop_to_500_that_end(benchmark: BenchmarkFixture):
+    tallies = Tallies()
+    ids = IdSource(node=0, last=MessageId(0))
+
+    def ended() -> tuple[tuple[list[Record]], dict[str, object]]:
+        records = [a_record(ids.next(NOW)) for _ in range(BATCH)]
+        for record in records:
+            record.counted = Status.QUEUED
+            submit(record)
+            deliver(record)
+        return (records,), {}
+
+    def add(records: list[Record]) -> None:
+        changes = tallies.changes_of([[], records], {})
+        assert changes is not None
+        encode_list(changes.rows)
+        tallies.confirm(changes)
+
+    benchmark.pedantic(add, setup=ended, rounds=10 * ROUNDS)
+    benchmark.extra_info["us_a_message"] = round(benchmark.stats.stats.min / BATCH * 1e6, 3)
 
 
 def test_the_events_of_500_messages_in_their_commit(
