@@ -77,8 +77,8 @@ VERSION: Final = "0.1.0"
 # The writer thread needs the GIL for moments between statements; with the default of 5 ms it waits that long each time.
 SWITCH_INTERVAL_SECONDS: Final = 0.0002
 # Hardly anything here is garbage in a cycle, while a hundred thousand records are alive and well: look seldom, and not
-# at what was there when the gateway started.
-GARBAGE_THRESHOLDS: Final = (50_000, 20, 100)
+# at what was there when the gateway started. To look at 20,000 new objects holds up the loop for a few milliseconds.
+GARBAGE_THRESHOLDS: Final = (20_000, 50, 100)
 LAG_LOOK_SECONDS: Final = 0.25
 COUNT_SECONDS: Final = 10.0
 PORTS_LOOK_SECONDS: Final = 3_600.0

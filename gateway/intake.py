@@ -6,6 +6,7 @@ a client that hangs up early loses its answer, never its message.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -38,7 +39,9 @@ from gateway.refs import ClientRefs
 from gateway.routing.router import Router
 from gateway.store.api import Commit, Store, StoreUnavailableError
 
-SLICE: Final = 200  # drafts decided between two returns to the loop: about 2 ms
+SLICE: Final = 200  # drafts decided between two returns to the loop at most, and in one append
+STEP_SECONDS: Final = 0.002  # of deciding between two returns; what others do in the same turn comes on top
+ANSWERS: Final = 2_000  # looked through between two returns
 
 _DEFAULT_PRIORITY: Final[Mapping[Category, Priority]] = {
     Category.OTP: Priority.HIGH,
@@ -59,7 +62,7 @@ _BROKEN_RULE: Final = Refusal(
 log = structlog.get_logger(__name__)
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """A message that is on disk. `duplicate`: an earlier request had accepted it already."""
 
     record: Record
@@ -117,6 +120,7 @@ class Intake:
         on_refused: Callable[[str, Draft, Refusal], None] = lambda *_: None,
         on_tagged: Callable[[str, Sequence[str]], None] = lambda *_: None,
         is_up: Callable[[str], bool] = lambda _: True,
+        step_seconds: float = STEP_SECONDS,
         due: Callable[[Message, Milliseconds], Milliseconds] = lambda _, opens_at: opens_at,
     ) -> None:
         """`due`: when a message goes whose hours open at a time that is told.
@@ -130,6 +134,7 @@ class Intake:
         self._refs = refs
         self._valid_for_seconds = valid_for_seconds
         self._is_up = is_up
+        self._step_seconds = step_seconds
         self._due = due
         self._on_accepted = on_accepted
         self._on_refused = on_refused
@@ -143,10 +148,11 @@ class Intake:
         """Decide every draft; return, in their order, what became of each, when all that was accepted is on disk."""
         decisions: list[Decision | _Repeat] = []
         commits: list[tuple[Commit, int, int]] = []  # with the range of decisions that it stands for
-        for start in range(0, len(drafts), SLICE):
+        while len(decisions) < len(drafts):
+            start = len(decisions)
             if start:
                 await asyncio.sleep(0)
-            decided = [self._decide(account, draft) for draft in drafts[start : start + SLICE]]
+            decided = self._decide_some(account, drafts[start : start + SLICE])
             decisions += decided
             fresh = [decision.record for decision in decided if type(decision) is Accepted]
             if fresh:
@@ -158,8 +164,13 @@ class Intake:
                 decisions[first:last] = [
                     _UNAVAILABLE if type(decision) is Accepted else decision for decision in decisions[first:last]
                 ]
-        answers = [await self._answer_repeat(account, d) if isinstance(d, _Repeat) else d for d in decisions]
-        self._count_refused(account, drafts, answers)
+        answers: list[Decision] = []
+        for start in range(0, len(decisions), ANSWERS):
+            if start:
+                await asyncio.sleep(0)
+            some = decisions[start : start + ANSWERS]
+            answers += [await self._answer_repeat(account, d) if isinstance(d, _Repeat) else d for d in some]
+            self._count_refused(account, drafts[start : start + ANSWERS], answers[start:])
         return answers
 
     def _count_refused(self, account: Account, drafts: Sequence[Draft], answers: Sequence[Decision]) -> None:
@@ -185,6 +196,16 @@ class Intake:
     def explain(self, account: Account, draft: Draft) -> Explanation:
         """What would become of a draft now, and why. Nothing is stored, charged or remembered."""
         return explain(self._pipeline, self._router, account, draft, now=self._clock(), is_up=self._is_up)
+
+    def _decide_some(self, account: Account, drafts: Sequence[Draft]) -> list[Decision | _Repeat]:
+        """The first of the drafts, or as many as there is time for before others have their turn."""
+        until = time.perf_counter() + self._step_seconds
+        decided: list[Decision | _Repeat] = []
+        for draft in drafts:
+            decided.append(self._decide(account, draft))
+            if time.perf_counter() >= until:
+                break
+        return decided
 
     def _decide(self, account: Account, draft: Draft) -> Decision | _Repeat:
         """One message, in one step: nothing else runs between its decision and its place in the commit."""

@@ -35,7 +35,7 @@ class Kind(StrEnum):
     SATELLITE = "satellite"
 
 
-class Number(msgspec.Struct, frozen=True):
+class Number(msgspec.Struct, frozen=True, gc=False):
     """A phone number in E.164, with its plus: `+8613800138000`. `mainland`: a mobile number of mainland China."""
 
     e164: str

@@ -108,6 +108,7 @@ class Rig:
             ),
             "clock": lambda: self.now,
         }
+        settings["step_seconds"] = 60.0  # however slow the machine is, slices end by their number
         self.intake = Intake(**(settings | options))
 
     async def submit(self, *drafts, account: Account = DEMO) -> list[Decision]:
@@ -281,6 +282,27 @@ async def test_what_cannot_be_written_is_refused_and_leaves_nothing(rig: Rig):
     rig.store.repair()
     record = await rig.record(client_ref="order-1")  # its ref is free again
     assert rig.accepted == [record]
+
+
+async def test_without_time_every_draft_has_a_turn_of_its_own_and_none_is_left_out():
+    store = SlowStore()
+    await store.open()
+    rig = Rig(store, step_seconds=0.0)
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    decisions = await rig.submit(*[a_draft(client_ref=f"r{n}") for n in range(20)])
+    counting.cancel()
+    await store.close()
+    accepted = [decision.record.message.client_ref for decision in decisions if isinstance(decision, Accepted)]
+    assert accepted == [f"r{n}" for n in range(20)]
+    assert turns >= 20
 
 
 async def test_of_a_request_that_is_written_in_part_only_that_part_is_accepted(rig: Rig):

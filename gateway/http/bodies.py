@@ -43,7 +43,7 @@ class Submission(msgspec.Struct, frozen=True):
     `places`: for one text to many numbers, which draft answers for each number asked for; None where it is one each.
     """
 
-    drafts: Sequence[Draft]
+    drafts: list[Draft]
     single: bool
     places: Sequence[int] | None = None
 
@@ -111,10 +111,10 @@ async def _read_object(body: bytes, terms: Terms) -> Submission:
         raise invalid(fault)
     if terms.idempotency_key is not None and not draft.client_ref:
         draft = msgspec.structs.replace(draft, client_ref=terms.idempotency_key)
-    return Submission((draft,), single=True)
+    return Submission([draft], single=True)
 
 
-async def _read_array(body: bytes, terms: Terms) -> Sequence[Draft]:
+async def _read_array(body: bytes, terms: Terms) -> list[Draft]:
     """An array of messages: in one go, or in slices when it is large or something is wrong with it."""
     if len(body) <= SMALL_BODY_BYTES:
         try:
@@ -140,13 +140,13 @@ async def _read_array(body: bytes, terms: Terms) -> Sequence[Draft]:
     return drafts
 
 
-def _checked(drafts: Sequence[Draft], terms: Terms) -> Sequence[Draft]:
+def _checked(drafts: Sequence[Draft], terms: Terms) -> list[Draft]:
     """The same drafts, if the account may ask for them. Raises Problem."""
     _check_count(len(drafts), terms)
     faults = [fault for n, draft in enumerate(drafts) if (fault := _misuse(draft, terms, at=f"/{n}"))]
     if faults:
         raise invalid(*faults)
-    return drafts
+    return list(drafts)
 
 
 def _split(body: bytes, terms: Terms) -> list[msgspec.Raw]:
@@ -208,7 +208,7 @@ def _one_spelling(number: str) -> str:
         return number  # policy will refuse it
 
 
-def _with_keys(drafts: Sequence[Draft], key: str | None) -> Sequence[Draft]:
+def _with_keys(drafts: list[Draft], key: str | None) -> list[Draft]:
     """The drafts with the request's Idempotency-Key as client_ref of those that have none: K:0, K:1, …"""
     if key is None:
         return drafts

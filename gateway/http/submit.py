@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
 from gateway.account import Account
 from gateway.http.answers import (
@@ -78,9 +78,12 @@ class Submit:
             decisions = await self._intake.submit(call.account, submission.drafts)
         if rate is not None:  # what was accepted before costs nothing
             rate.give_back(sum(type(decision) is Accepted and decision.duplicate for decision in decisions))
-        return (
-            _answer_one(call, decisions[0]) if submission.single else await _answer_array(call, submission, decisions)
-        )
+        if submission.single:
+            return _answer_one(call, decisions[0])
+        made = await _answer_array(call, submission, decisions)
+        await _let_go(decisions)
+        await _let_go(submission.drafts)
+        return made
 
     def _rate_of(self, account: Account) -> TokenBucket | None:
         """A second's worth may come at once. An array is taken whole, and what it is ahead is waited out after it."""
@@ -120,8 +123,18 @@ async def _answer_array(call: Call, submission: Submission, decisions: Sequence[
         results += [decision_view(decision, chinese=call.chinese) for decision in decisions[start : start + _SLICE]]
     if submission.places is not None:
         results = _spread(results, submission.places)
+    await asyncio.sleep(0)
     refused = sum(type(result) is RefusedView for result in results)
-    return answer(call, ResultsView(len(results) - refused, refused, results), 202)
+    made = answer(call, ResultsView(len(results) - refused, refused, results), 202)
+    await _let_go(results)
+    return made
+
+
+async def _let_go(items: list[Any]) -> None:
+    """Free bit by bit what a large array took: all at once, when its handler ends, it holds up the loop for 10 ms."""
+    while len(items) > _SLICE:
+        del items[-_SLICE:]
+        await asyncio.sleep(0)
 
 
 def _spread(results: Sequence[AcceptedView | RefusedView], places: Sequence[int]) -> list[AcceptedView | RefusedView]:

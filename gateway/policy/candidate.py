@@ -9,7 +9,7 @@ from gateway.message import Category, Message, MessageId, Milliseconds, Priority
 from gateway.numbers import MAINLAND_PREFIX, Network, Number
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One well-formed message of a request, to one number, with nothing decided yet."""
 
     to: str
@@ -25,7 +25,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority | None = None  # None: the category's default
 
 
-class Candidate(msgspec.Struct):
+class Candidate(msgspec.Struct, gc=False):
     """A draft and what is known of it. Stages fill in the rest, in the order of the pipeline."""
 
     draft: Draft
