@@ -33,6 +33,9 @@ WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
 WRITE_LIMIT_BYTES: Final = 16 * 1024 * 1024
 # How long the last bytes of a session that is over may take to leave.
 LINGER_SECONDS: Final = 5.0
+# What is taken of one read before the loop goes on: the answers to it leave while the rest is taken, so that both ends
+# work at once, and a peer that sends much holds nobody up. A Chinese submit_sm has about 200 octets.
+SLICE_BYTES: Final = 8 * 1024
 
 OnEvents = Callable[["Connection", list[Event]], None]
 OnConnection = Callable[["Connection"], None]
@@ -70,6 +73,8 @@ class Connection(asyncio.Protocol):
         self._busy = False  # inside a callback: what is sent now is written at its end
         self._scheduled = False  # a write is scheduled for the end of this iteration
         self._ended = False  # the session's last event has been reported
+        self._read = b""  # a read that is taken in slices; reading is paused until all of it is
+        self._taken = 0  # how much of it has been
         self.writable = False
         self.peer = "not connected"
         self.closed: Final[asyncio.Future[None]] = self._loop.create_future()
@@ -149,8 +154,11 @@ class Connection(asyncio.Protocol):
         self._write()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the peer."""
-        self._report(self._session.receive_data(data, now=self._loop.time()))
+        """Bytes of the peer: take them, a slice in each iteration of the loop."""
+        if self._read or len(data) > SLICE_BYTES:
+            self._take_in_slices(data)
+        else:
+            self._report(self._session.receive_data(data, now=self._loop.time()))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone: report what is in doubt, then complete `closed`."""
@@ -159,6 +167,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         try:
+            self._take_rest()
             if exc is not None:
                 self._report(self._session.abandon(ConnectionLost(f"the connection was lost: {exc}")))
             else:
@@ -177,6 +186,35 @@ class Connection(asyncio.Protocol):
         if self.on_writable is not None:
             self._guard(self.on_writable)
             self._write()
+
+    # --- a read that is taken in slices --------------------------------------------------------------------------
+
+    def _take_in_slices(self, data: bytes) -> None:
+        if self._read:
+            self._read += data
+            return
+        self._read = data
+        assert self._transport is not None
+        self._transport.pause_reading()
+        self._take_slice()
+
+    def _take_slice(self) -> None:
+        if not self._read:
+            return  # the connection was lost in the meantime, or its owner failed
+        piece = self._read[self._taken : self._taken + SLICE_BYTES]
+        self._taken += len(piece)
+        if self._taken < len(self._read):
+            self._loop.call_soon(self._take_slice)
+        else:
+            self._read, self._taken = b"", 0
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.resume_reading()
+        self._report(self._session.receive_data(piece, now=self._loop.time()))
+
+    def _take_rest(self) -> None:
+        rest, self._read, self._taken = self._read[self._taken :], b"", 0
+        if rest:
+            self._report(self._session.receive_data(rest, now=self._loop.time()))
 
     # --- after every call into the session -----------------------------------------------------------------------
 
@@ -198,6 +236,7 @@ class Connection(asyncio.Protocol):
         finally:
             self._busy = False
             if not completed:
+                self._read, self._taken = b"", 0
                 self.abort()
 
     def _schedule_write(self) -> None:

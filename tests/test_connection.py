@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from gateway import connection as connection_module
-from gateway.connection import Connection, open_connection, serve
+from gateway.connection import SLICE_BYTES, Connection, open_connection, serve
 from gateway.smpp import (
     BindTransceiver,
     BindTransceiverResp,
@@ -388,6 +388,98 @@ async def test_one_octet_at_a_time_binds_too():
             await asyncio.sleep(0)
         answer = encode(Pdu(0, 1, BindTransceiverResp(system_id="smsc")))
         assert await reader.readexactly(len(answer)) == answer
+        writer.close()
+
+
+SUBMITS_A_SLICE = SLICE_BYTES // len(encode(Pdu(0, 2, HELLO))) + 1
+
+
+def a_burst(count: int) -> bytes:
+    """Submits as a bound peer sends them after its bind."""
+    return b"".join(encode(Pdu(0, 2 + n, HELLO)) for n in range(count))
+
+
+def submits_in(log: Log) -> list[int]:
+    return [
+        e.pdu.sequence_number for e in log.events if isinstance(e, RequestReceived) and type(e.pdu.body) is SubmitSm
+    ]
+
+
+async def bound_by_hand(client: Connection) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A second connection to the server that `client` is connected to, bound, whose bytes are ours."""
+    reader, writer = await asyncio.open_connection(*client._transport.get_extra_info("peername"))
+    writer.write(encode(Pdu(0, 1, BIND)))
+    await reader.readexactly(len(encode(Pdu(0, 1, BindTransceiverResp(system_id="smsc")))))
+    return reader, writer
+
+
+@on_both_loops
+async def test_much_that_comes_at_once_is_taken_in_slices_in_order_and_answered_in_full():
+    peer = Peer()
+    async with connected(peer=peer) as (client, _, _):
+        reader, writer = await bound_by_hand(client)
+        writer.write(a_burst(2_000))
+        expected = b"".join(encode(Pdu(0, n, SubmitSmResp(message_id=str(n)))) for n in range(2, 2_002))
+        async with asyncio.timeout(10.0):
+            assert await reader.readexactly(len(expected)) == expected
+        assert submits_in(peer) == list(range(2, 2_002))
+        assert max(peer.batches) <= SUBMITS_A_SLICE
+        writer.close()
+
+
+@on_both_loops
+async def test_the_loop_goes_on_between_two_slices():
+    turn, turns = 0, []
+
+    class Watching(Peer):
+        def note(self, connection: Connection, events: list[Event]) -> None:
+            turns.append(turn)
+            super().note(connection, events)
+
+    peer = Watching()
+    async with connected(peer=peer) as (client, _, _):
+        client.send(BIND)
+        await peer.until(RequestReceived)
+        turns.clear()
+        peer.connections[0].data_received(a_burst(1_000))
+        while len(submits_in(peer)) < 1_000:
+            turn += 1
+            await asyncio.sleep(0)
+        assert len(set(turns)) == len(turns) > 3
+
+
+@on_both_loops
+async def test_what_was_read_before_a_connection_is_lost_is_taken_before_its_end_is_told():
+    peer = Peer()
+    async with connected(peer=peer) as (client, _, _):
+        client.send(BIND)
+        await peer.until(RequestReceived)
+        [server_side] = peer.connections
+        server_side.data_received(a_burst(1_000))
+        assert len(submits_in(peer)) <= SUBMITS_A_SLICE
+        server_side.abort()
+        await peer.until(SessionBroken)
+        assert len(submits_in(peer)) == 1_000
+        assert isinstance(peer.events[-1], SessionBroken)
+
+
+@on_both_loops
+async def test_an_owner_that_raises_hears_no_more_of_what_was_read():
+    class Clumsy(Peer):
+        def note(self, connection: Connection, events: list[Event]) -> None:
+            super().note(connection, events)
+            if submits_in(self):
+                raise ZeroDivisionError("the owner's own fault")
+
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    clumsy = Clumsy()
+    async with connected(peer=clumsy) as (client, _, _):
+        _, writer = await bound_by_hand(client)
+        writer.write(a_burst(1_000))
+        await clumsy.until(RequestReceived, 2)
+        await asyncio.wait([clumsy.connections[0].closed])
+        assert len(submits_in(clumsy)) <= SUBMITS_A_SLICE
+        assert isinstance(clumsy.events[-1], SessionBroken)
         writer.close()
 
 
