@@ -4,6 +4,8 @@ PYTHON ?= python3
 LOAD_RATE ?= 10000
 # How long `make fuzz` looks. FUZZ_SEED, if it is set, is where it begins.
 FUZZ_SECONDS ?= 60
+# What `make faults` tries and from which seed, such as "kill --seed 7"; everything, and a drawn one, if it is empty.
+FAULTS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -14,7 +16,8 @@ help:
 	@echo "make demo       start simulator and gateway, send the sample batch, show it arrive, stay up"
 	@echo "make demo-once  the same, exit 0 only if every message ended as the sample says"
 	@echo "make test       run the tests          make check   format, lint, types, import contracts"
-	@echo "make faults     kill -9 and failing disks, longer than in the tests"
+	@echo "make faults     kill -9, bad networks and failing disks, each many times; prints its seed and a table"
+	@echo "make faults-short  the same in some minutes, as CI has it"
 	@echo "make fuzz       damaged valid input for the protocol and the text, FUZZ_SECONDS long; prints its seed"
 	@echo "make interop    suites that need Debian packages (tshark, chromium)"
 	@echo "make compare    the same messages through Kannel and through the gateway, with the ratio"
@@ -53,6 +56,11 @@ interop: $(STAMP)
 
 faults: $(STAMP)
 	$(BIN)/python -m pytest -m "load or not load" tests/faults
+	$(BIN)/python -m tests.faults $(FAULTS)
+
+.PHONY: faults-short
+faults-short: $(STAMP)
+	$(BIN)/python -m tests.faults --short $(FAULTS)
 
 .PHONY: fuzz
 fuzz: $(STAMP)

@@ -34,14 +34,18 @@ class Gateway:
         self.child: Child | None = None
         self.url = ""
 
-    async def start(self) -> None:
-        """Start it, and return when it takes messages."""
+    def spawn(self) -> Child:
+        """Start it, and do not wait."""
         self._starts += 1
         logs = self._directory / f"start-{self._starts}"
         logs.mkdir()
         command = (sys.executable, "-m", "gateway", "--config", str(self._config))
         self.child = Child("gateway", command, directory=logs, environment=self._environment)
-        self.url = f"http://{(await self.child.ready())['http']}"
+        return self.child
+
+    async def start(self) -> None:
+        """Start it, and return when it takes messages."""
+        self.url = f"http://{(await self.spawn().ready())['http']}"
 
     async def kill(self) -> None:
         """SIGKILL, and wait until the kernel has taken it."""

@@ -1,0 +1,32 @@
+"""Every fault of the suite: its name on the command line, what tries it, and how often."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from tests.faults import networks
+from tests.faults.kills import gateway_killed
+from tests.faults.outcome import Outcome
+from tests.faults.world import Plan
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What tries a fault, and how often: in a long run, and in a short one (0: not at all)."""
+
+    attempt: Callable[[Plan], Awaitable[Outcome]]
+    times: int
+    short_times: int
+
+
+FAULTS: Final[Mapping[str, Fault]] = {
+    "kill": Fault(gateway_killed, times=50, short_times=8),
+    "restart": Fault(networks.carriers_restarted, times=20, short_times=3),
+    "network": Fault(networks.mixed, times=24, short_times=6),
+    "slow": Fault(networks.delayed, times=10, short_times=0),
+    "torn": Fault(networks.torn, times=10, short_times=0),
+    "cut": Fault(networks.cut, times=20, short_times=0),
+    "reset": Fault(networks.cut_midway, times=20, short_times=0),
+    "half-open": Fault(networks.half_open, times=20, short_times=0),
+    "silent": Fault(networks.silent, times=10, short_times=0),
+}
