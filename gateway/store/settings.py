@@ -36,7 +36,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     index_check_seconds: float = 5.0  # how often it is looked whether an index can be built
     late_change_seconds: float = 0.25  # changes to older files are gathered for this long before they are written
     disk_reserve_bytes: int = 512 << 20  # nothing is accepted while less is free, so that outcomes still find room
-    batch_messages: int = 2_000  # messages and changes in one transaction; more are cut into several
+    batch_messages: int = 500  # messages and changes in one transaction; more are cut into several
     pending_messages: int = 100_000  # appended and not yet written; more fail at once
     pending_changes: int = 200_000  # changed and not yet written, while the disk fails; more fail at once
     retry_seconds: float = 0.25  # pause after a write that failed
