@@ -1,8 +1,9 @@
 """The journal against somebody's records: what was lost, doubled, out of order, or ended otherwise than told. Pure.
 
 Messages are known by their destination and text, and by the message ids that the records name. Where several records
-have the same number and text, each has the copies that its ids name, and those that no record names go to the records
-that have the fewest. `python -m simulator.ledger JOURNAL... RECORDS` compares files, or running programs.
+have the same number, and the same text or a part of it, each has the copies that its ids name, and those that no record
+names go to the records that have the fewest. `python -m simulator.ledger JOURNAL... RECORDS` compares files, or running
+programs.
 """
 
 import argparse
@@ -95,18 +96,22 @@ class Ledger:
             best = _parts_with(frozenset(record.message_ids), pieces)
         return best
 
+    def shares(self, records: Sequence[Record]) -> dict[str, Parts]:
+        """Return what `copies` does for each record, by its id, where each copy is one record's only."""
+        neighbours: defaultdict[str, list[Record]] = defaultdict(list)
+        for record in records:
+            neighbours[_plain_number(record.to)].append(record)
+        shares: dict[str, Parts] = {}
+        for some in neighbours.values():
+            shares.update(_shared_out({record.id: self.copies(record) for record in some}, some))
+        return shares
+
     def compare(self, records: Sequence[Record], *, complete: bool = False) -> list[Finding]:
         """Return what is wrong with the records, in their order.
 
         With `complete` they are all that there are, and what was processed and belongs to none of them is wrong, too.
         """
-        alike: defaultdict[tuple[str, str | None, tuple[str, ...]], list[Record]] = defaultdict(list)
-        for record in records:
-            ids = record.message_ids if record.text is None else ()
-            alike[_plain_number(record.to), record.text, ids].append(record)
-        parts_of: dict[str, Parts] = {}
-        for some in alike.values():
-            parts_of.update(_shared_out(self.copies(some[0]), some))
+        parts_of = self.shares(records)
         findings = [
             Finding(kind, record.id, record.to, detail)
             for record in records
@@ -165,18 +170,26 @@ def _parts_with(message_ids: frozenset[str], pieces: Mapping[_Piece, list[Copy]]
     return parts
 
 
-def _shared_out(parts: Parts, records: Sequence[Record]) -> dict[str, Parts]:
-    """Return which of the copies are whose, by the ids of records that have the same number and text."""
+def _shared_out(claims: Mapping[str, Parts], records: Sequence[Record]) -> dict[str, Parts]:
+    """Return which copies are whose, of records with the same number: their texts may be the same, or some parts.
+
+    A copy belongs to the record that names its id, otherwise to the one that has the fewest of that part.
+    """
     if len(records) == 1:
-        return {records[0].id: parts}
-    shares: dict[str, Parts] = {record.id: [[] for _ in parts] for record in records}
-    owners = {message_id: record.id for record in records for message_id in record.message_ids}
-    for at, copies in enumerate(parts):
-        for copy in sorted(copies, key=lambda copy: copy.message_id not in owners):
-            owner = owners.get(copy.message_id)
-            if owner is None:
-                owner = min(shares, key=lambda name: len(shares[name][at]))
-            shares[owner][at].append(copy)
+        return dict(claims)
+    ids_of = {record.id: frozenset(record.message_ids) for record in records}
+    claimants: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
+    found: dict[int, Copy] = {}
+    for name, parts in claims.items():
+        for at, copies in enumerate(parts):
+            for copy in copies:
+                claimants[copy.n].append((name, at))
+                found[copy.n] = copy
+    naming = {n: [place for place in claimants[n] if copy.message_id in ids_of[place[0]]] for n, copy in found.items()}
+    shares: dict[str, Parts] = {name: [[] for _ in parts] for name, parts in claims.items()}
+    for n in sorted(found, key=lambda n: (not naming[n], n)):
+        name, at = min(naming[n] or claimants[n], key=lambda place: len(shares[place[0]][place[1]]))
+        shares[name][at].append(found[n])
     return shares
 
 

@@ -149,6 +149,23 @@ def test_texts_to_one_number_are_told_apart() -> None:
     assert [(finding.kind, finding.id) for finding in lines.compare(*records)] == [("lost", "m3")]
 
 
+def test_texts_to_one_number_that_end_alike_are_told_apart_by_their_ids() -> None:
+    lines = Lines()
+    for beginning, ids in (("one ", ("1", "2")), ("two ", ("3", "4"))):
+        lines.submit(beginning, ids[0], part=(1, 2))
+        lines.submit("and so on", ids[1], part=(2, 2))
+    records = [
+        Record("m2", TO, "two and so on", message_ids=("3", "4")),
+        Record("m1", TO, "one and so on", message_ids=("1", "2")),
+    ]
+
+    assert lines.compare(*records) == []
+
+    lines.submit("and so on", "5", part=(2, 2))  # nobody knows whose, but it is one too many
+
+    assert kinds(lines.compare(*records)) == ["duplicated"]
+
+
 async def test_the_journal_of_a_run_shows_what_a_careless_client_did(simulator: Simulator, tmp_path: Path) -> None:
     long_text = "停水通知" * 30
     segments = cut(long_text, reference=9)
