@@ -110,10 +110,11 @@ def _caps(evidence: Evidence) -> list[str]:
 def _copies(evidence: Evidence, ledger: Ledger) -> Counter[str]:
     """How many copies of parts came after the first, by what the category says of doubt."""
     copies: Counter[str] = Counter()
+    shares = ledger.shares(evidence.records)
     for record in evidence.records:
         accepted = evidence.accepted.get(record.id)
         kind = "wait" if accepted is not None and accepted.category in WAITING else "resend"
-        copies[kind] += sum(len(part) - 1 for part in ledger.copies(record) if part)
+        copies[kind] += sum(len(part) - 1 for part in shares[record.id] if part)
     return copies
 
 

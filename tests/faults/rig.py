@@ -67,6 +67,16 @@ class Gateway:
         ):
             return response.status, response.headers.get("Retry-After")
 
+    async def get(self, path: str, *, key: str = KEY) -> Any:
+        """What a call answers. Raises AssertionError where that is no 200."""
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}, trust_env=False) as session,
+            session.get(f"{self.url}{path}") as response,
+        ):
+            answer = await response.json(content_type=None)
+            assert response.status == 200, f"{path}: {response.status}: {answer}"
+            return answer
+
     def log(self) -> str:
         """What the present process has written."""
         assert self.child is not None

@@ -20,7 +20,6 @@ CROWD_CAP: Final = 3
 _CATEGORIES: Final = ("otp", "notification", "notification", "marketing", "marketing")
 _ASK_AGAIN_SECONDS: Final = 0.1
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
-_LONG: Final = "期间请将车辆停放至北门临时停车场，给您带来不便敬请谅解。" * 4
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -117,7 +116,7 @@ class Traffic:
         if category == "otp":
             text = f"验证码{n % 900_000 + 100_000}，五分钟内有效。第{n}次。"
         elif self._chance.random() < 0.1:
-            text += _LONG
+            text += f"此件到付，凭第{n}号取件，逾期将退回发件人。" * 6  # no part of it is another message's
         # The last four digits are never 0000 to 0099: these ask the simulator for something.
         number = (self._first + n) % 10_000_000
         to = self._chance.choice(CROWD) if to_crowd else f"138{number // 1_000:04d}5{number % 1_000:03d}"

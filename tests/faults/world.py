@@ -28,6 +28,7 @@ BINDS: Final = 2  # of each carrier
 WINDOW: Final = 20
 # The most that one crash, or one cut of every connection, may send again where a category does so.
 MOST_COPIES: Final = WINDOW * BINDS * len(CARRIERS)
+OPERATOR_KEY: Final = "operator-key"
 SETTLE_SECONDS: Final = 90.0
 RECEIPT_DEADLINE_SECONDS: Final = 8
 
@@ -244,7 +245,8 @@ def _gateway_tables(store: Path, addresses: dict[str, str], callbacks: str) -> T
                 "scopes": ["send", "read"],
                 "signatures": ["阳光物业"],
                 "callback": {"url": callbacks, "secret": SECRET, "retry_first_seconds": 0.2, "timeout_seconds": 2},
-            }
+            },
+            {"name": "operator", "key": OPERATOR_KEY, "scopes": ["operate"]},
         ],
         "carrier": [_carrier(name, address) for name, address in addresses.items()],
         "route": [{"carriers": list(addresses), "strategy": "weighted"}],
