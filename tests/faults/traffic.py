@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
@@ -42,6 +43,7 @@ class Traffic:
         self.refused: Counter[str] = Counter()  # by code
         self.asked_of_crowd: Counter[str] = Counter()  # answered either way, by number
         self.statuses: Counter[int] = Counter()  # of answers
+        self.slowest_seconds = 0.0  # of answers
         self.unanswered = 0  # requests that broke off, or were not let in
         self._url = url
         self._chance = chance
@@ -83,6 +85,7 @@ class Traffic:
     async def _submit(self, session: aiohttp.ClientSession, messages: list[dict[str, Any]]) -> None:
         body = json.dumps(messages).encode()
         while True:
+            sent_at = time.monotonic()
             try:
                 async with session.post(f"{self._url()}/v1/messages", data=body) as response:
                     answer = await response.json(content_type=None)
@@ -90,6 +93,7 @@ class Traffic:
                 self.unanswered += 1
                 await asyncio.sleep(_ASK_AGAIN_SECONDS)
                 continue
+            self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - sent_at)
             self.statuses[response.status] += 1
             if response.status == 202:
                 break
