@@ -326,7 +326,7 @@ class Gateway:
             calls=[
                 ControlCalls(delivery.cancel, delivery.batches),
                 *self._consent.calls(),
-                HeldCalls(Reviews(delivery, self._store, self._consent.audit)),
+                HeldCalls(Reviews(delivery, self._store, self._consent.audit), self._words.words_of),
                 ReloadCalls(self.reload, self._consent.audit),
                 PortedNumbers(self._ports, takes_hashes=bool(self._config.numbers.ported_key)),
                 UsageCalls(self._usage, wall_clock),

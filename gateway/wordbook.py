@@ -1,14 +1,18 @@
 """The lists of words that the config names: taken in at the start, and again while messages pass."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import structlog
 
+from gateway.account import Account
 from gateway.config import Config, shipped
 from gateway.config_errors import ConfigError
 from gateway.lexicon_process import build_elsewhere
+from gateway.message import Message
+from gateway.policy.candidate import candidate_of
 from gateway.policy.words import WordStage
 from gateway.word_files import WordFile, read_list, read_tables
 from gateway.words.automaton import unpack
@@ -29,7 +33,13 @@ class Wordbook:
         self._config = config
         self._files = _files(config)
         self._reloading = asyncio.Lock()
+        self._accounts = {account.name: account.account for account in config.account}
         self.stage = WordStage(self._load())
+
+    def words_of(self, message: Message) -> Sequence[Mapping[str, Any]]:
+        """The listed words that a message has, by the lists as they are now: for its reviewer."""
+        account = self._accounts.get(message.account) or Account(name=message.account)
+        return self.stage.noticed(candidate_of(message, account))
 
     async def reload(self) -> None:
         """Take the files as they are now. Raises ConfigError, and then the old lists hold.

@@ -1,7 +1,7 @@
 """POST /v1/explain: what would become of a message, and why. It takes the body of a submit; nothing is sent."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,13 +21,13 @@ _SLICE: Final = 20
 
 
 class StageView(msgspec.Struct, frozen=True):
-    """What one rule says. `data` is what a refusal would have beside its code."""
+    """What one rule says. `data` is what a refusal would have beside its code, or what was noticed and not refused."""
 
     stage: str
     verdict: str
     code: str | None
     detail: str | None
-    data: dict[str, Any]
+    data: Mapping[str, Any]
 
 
 class ExplanationView(msgspec.Struct, frozen=True):
@@ -85,7 +85,7 @@ def _view(explanation: Explanation, *, chinese: bool, hidden: bool) -> Explanati
 def _stage_view(verdict: StageVerdict, *, chinese: bool) -> StageView:
     refusal = verdict.refusal
     if refusal is None:
-        return StageView(verdict.stage, verdict.outcome, None, None, {})
+        return StageView(verdict.stage, verdict.outcome, None, None, verdict.noticed)
     return StageView(
         verdict.stage, verdict.outcome, refusal.reason, refusal_detail(refusal, chinese=chinese), refusal.data
     )

@@ -1,13 +1,13 @@
 """GET /v1/held, and the reviewers' words: POST /v1/messages/{id}/approve and /reject."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Annotated, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from gateway.account import Scope
-from gateway.http.answers import ListView, MessageView, message_view
+from gateway.http.answers import MessageView, message_view
 from gateway.http.calls import Answer, Call, answer
 from gateway.http.fields import Field, Fields, Shown, take_fields
 from gateway.http.formats import Shape, shape_of
@@ -15,7 +15,7 @@ from gateway.http.messages import CURSORS, parse_id
 from gateway.http.paging import PAGE, take_query, unreadable
 from gateway.http.problems import Code, Fault, Problem, invalid
 from gateway.http.routes import Route
-from gateway.message import MessageId
+from gateway.message import Message, MessageId, Record
 from gateway.review import LONGEST_REASON, NotHeldError, Reviews, Word
 from gateway.store.api import StoreError
 
@@ -31,11 +31,29 @@ BODY: Final[Fields] = {
 }
 
 
+# The listed words of a message, as a refusal for them would tell them.
+WordsOf = Callable[[Message], Sequence[Mapping[str, Any]]]
+
+
+class HeldView(MessageView, frozen=True):
+    """A held message as its reviewer sees it: with the listed words that it has, by the lists as they are now."""
+
+    words: Sequence[Mapping[str, Any]]
+
+
+class HeldListView(msgspec.Struct, frozen=True):
+    """One page of held messages, oldest first."""
+
+    messages: list[HeldView]
+    cursor: str | None
+
+
 class HeldCalls:
     """Shows held messages to reviewers, and takes their word."""
 
-    def __init__(self, reviews: Reviews) -> None:
+    def __init__(self, reviews: Reviews, words_of: WordsOf = lambda _: ()) -> None:
         self._reviews = reviews
+        self._words_of = words_of
 
     def routes(self) -> Sequence[Route]:
         review = Scope.REVIEW
@@ -67,12 +85,16 @@ class HeldCalls:
             page = await self._reviews.held(after=after, limit=values.get("limit", 100))
         except StoreError:
             raise unreadable() from None
-        views: list[MessageView] = []
+        views: list[HeldView] = []
         for start in range(0, len(page.records), _SLICE):
             if start:
                 await asyncio.sleep(0)
-            views += [message_view(record, mask_codes=True) for record in page.records[start : start + _SLICE]]
-        return answer(call, ListView(views, CURSORS.of(page.after)))
+            views += map(self._view, page.records[start : start + _SLICE])
+        return answer(call, HeldListView(views, CURSORS.of(page.after)))
+
+    def _view(self, record: Record) -> HeldView:
+        view = message_view(record, mask_codes=True)
+        return HeldView(**msgspec.structs.asdict(view), words=self._words_of(record.message))
 
     async def approve(self, call: Call) -> Answer:
         """Let a message go, if the rules of this moment agree."""

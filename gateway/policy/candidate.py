@@ -1,6 +1,8 @@
 """A message on its way through policy: what was asked for, and what the stages have made of it so far."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -38,6 +40,7 @@ class Candidate(msgspec.Struct, gc=False):
     hold: str = ""  # why a reviewer must see it first: "words", "category"; empty: nobody must
     opens_at: Milliseconds | None = None  # when its sending window opens; None: it may go now
     tags: tuple[str, ...] = ()  # what was noticed, and is no reason to stop it
+    noticed: Mapping[str, Any] | None = None  # the last of that in full, as a refusal's `data`, for those who ask why
     id: MessageId = MessageId(0)  # of its message, from the moment that there is one
     waited: bool = False  # it was accepted before, and is charged only now
     # Once the counting stages have looked at it: when, by the gateway's clock, and the latest that the wall clock has

@@ -1,8 +1,8 @@
 """The stages in order, run over one message: the first refusal ends it, and nothing is counted unless all accept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -48,6 +48,7 @@ class StageVerdict(msgspec.Struct, frozen=True):
     stage: str
     outcome: Outcome
     refusal: Refusal | None = None
+    noticed: Mapping[str, Any] = msgspec.field(default_factory=dict)  # what the rule saw and did not refuse
 
 
 class Pipeline:
@@ -103,8 +104,10 @@ class Pipeline:
                 verdicts.append(StageVerdict(stage.name, Outcome.NOT_RUN))
                 continue
             before = (candidate.hold, candidate.opens_at)
+            candidate.noticed = None
             refusal = stage.decide(candidate, now=now)
-            verdicts.append(StageVerdict(stage.name, _outcome(candidate, before, refusal), refusal))
+            outcome = _outcome(candidate, before, refusal)
+            verdicts.append(StageVerdict(stage.name, outcome, refusal, candidate.noticed or {}))
             understood = refusal is None or place >= len(self._understanding)
         return verdicts
 

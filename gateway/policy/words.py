@@ -51,9 +51,17 @@ class WordStage:
         blocked = [each for each in found if each.level is Level.BLOCK]
         if blocked:
             return _refusal(candidate, blocked)
+        if found:
+            candidate.noticed = {"words": _noticed(candidate, found)}
         if any(each.level is Level.REVIEW for each in found):
             candidate.hold = HOLD
         return None
+
+    def noticed(self, candidate: Candidate) -> Sequence[Mapping[str, Any]]:
+        """The words of a message that was accepted before, for whoever reviews it."""
+        exempt = candidate.account.word_exemptions
+        found = [each for each in self._lexicon.find(candidate.text) if each.group not in exempt]
+        return _noticed(candidate, found)
 
 
 def _refusal(candidate: Candidate, blocked: Sequence[Found]) -> Refusal:
@@ -62,16 +70,31 @@ def _refusal(candidate: Candidate, blocked: Sequence[Found]) -> Refusal:
     return Refusal(
         Reason.SENSITIVE_WORDS,
         f"The text has words that may not be sent ({groups}).",
-        {"words": [_told(candidate, each) for each in blocked[:_MAXIMUM_TOLD]]},
+        {"words": _told(candidate, blocked)},
         chinese=f"正文含有禁止发送的词语（{groups}）。",
     )
 
 
-def _told(candidate: Candidate, found: Found) -> dict[str, Any]:
-    """Where it stands in what the sender wrote: the signature may have been put in front since."""
+def _told(candidate: Candidate, found: Sequence[Found]) -> list[dict[str, Any]]:
+    """Where they stand in what the sender wrote: the signature may have been put in front since."""
     given = candidate.draft.text.startswith(OPENING) or not candidate.signature
     shift = 0 if given else len(candidate.signature) + 2
+    return [_told_one(each, shift) for each in found[:_MAXIMUM_TOLD]]
+
+
+def _noticed(candidate: Candidate, found: Sequence[Found]) -> list[dict[str, Any]]:
+    """The same, and how grave and in which manner."""
+    told = _told(candidate, found)
+    return [line | {"level": each.level, "manner": each.manner} for line, each in zip(told, found, strict=False)]
+
+
+def _told_one(found: Found, shift: int) -> dict[str, Any]:
     in_signature = found.start < shift
     where, position = ("signature", found.start - len(OPENING)) if in_signature else ("text", found.start - shift)
-    length = found.end - found.start
-    return {"group": found.group, "word": found.word, "in": where, "position": position, "length": length}
+    return {
+        "group": found.group,
+        "word": found.word,
+        "in": where,
+        "position": position,
+        "length": found.end - found.start,
+    }

@@ -105,7 +105,11 @@ def test_an_explanation_has_the_verdict_of_every_stage_and_charges_nothing():
     log: list[str] = []
     pipeline = Pipeline(
         [Recorder("a", log)],
-        [Asks("words", hold="words"), Recorder("b", log, refuses=True), Asks("hours", opens_at=9)],
+        [
+            Asks("words", hold="words", noticed={"words": ["a"]}),
+            Recorder("b", log, refuses=True),
+            Asks("hours", opens_at=9),
+        ],
         [Recorder("caps", log)],
     )
     verdicts = pipeline.explain(a_candidate(), now=5.0)
@@ -117,6 +121,7 @@ def test_an_explanation_has_the_verdict_of_every_stage_and_charges_nothing():
         ("hours", Outcome.WAIT),
         ("caps", Outcome.ACCEPT),
     ]
+    assert [each.noticed for each in verdicts] == [{}, {"words": ["a"]}, {}, {}, {}]
     assert verdicts[2].refusal == Refusal(Reason.INVALID_TEXT, "b")
     assert not any("commits" in line for line in log)
 

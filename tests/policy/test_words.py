@@ -61,6 +61,49 @@ def test_a_word_to_be_looked_at_holds_the_message():
     assert candidate.tags == ("words.jobs", "words.odd")
 
 
+def test_what_held_it_is_told_in_places_of_what_was_sent_in_with_level_and_manner():
+    _, candidate = decide("刷單返利，天上掉馅饼，刷单反利")
+    expected = [
+        {
+            "group": "jobs",
+            "word": "刷单返利",
+            "in": "text",
+            "position": 0,
+            "length": 4,
+            "level": "review",
+            "manner": "plain",
+        },
+        {
+            "group": "odd",
+            "word": "天上掉馅饼",
+            "in": "text",
+            "position": 5,
+            "length": 5,
+            "level": "tag",
+            "manner": "plain",
+        },
+        {
+            "group": "jobs",
+            "word": "刷单返利",
+            "in": "text",
+            "position": 11,
+            "length": 4,
+            "level": "tag",
+            "manner": "sound",
+        },
+    ]
+    assert candidate.noticed == {"words": expected}
+    message = a_candidate(text="【阳光物业】刷單返利", signature="阳光物业")
+    [line] = STAGE.noticed(message)
+    assert (line["word"], line["in"], line["position"]) == ("刷单返利", "text", 6)
+
+
+def test_words_that_the_account_is_exempt_from_are_not_noticed_either():
+    exempt = Account(name="exempt", signatures=("阳光物业",), word_exemptions=frozenset({"jobs"}))
+    _, candidate = decide("刷單返利", exempt)
+    assert (candidate.noticed, STAGE.noticed(candidate)) == (None, [])
+
+
 def test_what_is_only_counted_goes():
     refusal, candidate = decide("天上掉馅饼，代kai发票，刷单反利，亻弋开发票")
     assert (refusal, candidate.hold) == (None, "")
