@@ -9,9 +9,10 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 import structlog
@@ -42,6 +43,7 @@ from gateway.store.api import Commit, Store, StoreUnavailableError
 SLICE: Final = 200  # drafts decided between two returns to the loop at most, and in one append
 STEP_SECONDS: Final = 0.002  # of deciding between two returns; what others do in the same turn comes on top
 ANSWERS: Final = 2_000  # looked through between two returns
+REPEATS: Final = 100  # compared with their first messages between two returns
 
 _DEFAULT_PRIORITY: Final[Mapping[Category, Priority]] = {
     Category.OTP: Priority.HIGH,
@@ -164,13 +166,11 @@ class Intake:
                 decisions[first:last] = [
                     _UNAVAILABLE if type(decision) is Accepted else decision for decision in decisions[first:last]
                 ]
-        answers: list[Decision] = []
-        for start in range(0, len(decisions), ANSWERS):
+        answers = await self._answer_repeats(account, decisions)
+        for start in range(0, len(answers), ANSWERS):
             if start:
                 await asyncio.sleep(0)
-            some = decisions[start : start + ANSWERS]
-            answers += [await self._answer_repeat(account, d) if isinstance(d, _Repeat) else d for d in some]
-            self._count_refused(account, drafts[start : start + ANSWERS], answers[start:])
+            self._count_refused(account, drafts[start : start + ANSWERS], answers[start : start + ANSWERS])
         return answers
 
     def _count_refused(self, account: Account, drafts: Sequence[Draft], answers: Sequence[Decision]) -> None:
@@ -308,26 +308,37 @@ class Intake:
         if not failed:
             self._on_accepted(records)
 
-    async def _answer_repeat(self, account: Account, repeat: _Repeat) -> Decision:
-        """The first message under this client_ref, once it is on disk and if it is the same."""
-        under_way = self._uncommitted.get(repeat.message_id)
-        if under_way is not None:
-            record, commit = under_way
-            try:
+    async def _answer_repeats(self, account: Account, decisions: Sequence[Decision | _Repeat]) -> list[Decision]:
+        """The same with what became of the first message of each repeat, once that is on disk."""
+        answers = [*decisions]
+        repeats = [(n, each) for n, each in enumerate(decisions) if type(each) is _Repeat]
+        for start in range(0, len(repeats), REPEATS):
+            some = repeats[start : start + REPEATS]
+            firsts = await self._first_messages([repeat.message_id for _, repeat in some])
+            for n, repeat in some:
+                answers[n] = self._answer_repeat(account, repeat.draft, firsts.get(repeat.message_id))
+        return cast("list[Decision]", answers)
+
+    async def _first_messages(self, message_ids: Sequence[MessageId]) -> dict[MessageId, Record]:
+        """Those of these messages that are on disk, once it is known."""
+        under_way = {each: self._uncommitted[each] for each in message_ids if each in self._uncommitted}
+        found = await self._store.read_all([each for each in message_ids if each not in under_way])
+        for message_id, (record, commit) in under_way.items():
+            with suppress(StoreUnavailableError):
                 await asyncio.shield(commit)
-            except StoreUnavailableError:
-                return _UNAVAILABLE
-        else:
-            stored = await self._store.read(repeat.message_id)
-            if stored is None:
-                return _UNAVAILABLE  # its commit failed between the look-up and now
-            record = stored
-        if self._same(account, repeat.draft, record.message):
-            return Accepted(record, duplicate=True)
+                found[message_id] = record
+        return found
+
+    def _answer_repeat(self, account: Account, draft: Draft, first: Record | None) -> Decision:
+        """The first message under this client_ref, if it is the same."""
+        if first is None:
+            return _UNAVAILABLE  # its commit failed
+        if self._same(account, draft, first.message):
+            return Accepted(first, duplicate=True)
         return Refusal(
             Reason.CLIENT_REF_CONFLICT,
             "This client_ref was used in the last 24 hours for a message with other content.",
-            {"id": str(record.id)},
+            {"id": str(first.id)},
             chinese="该 client_ref 在过去 24 小时内已用于内容不同的消息。",
         )
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -362,6 +363,25 @@ async def test_a_repeat_is_answered_also_when_its_first_was_long_settled(rig: Ri
     again = await rig.one(client_ref="order-1")
     assert isinstance(again, Accepted)
     assert (again.duplicate, again.record.status) == (True, Status.DELIVERED)
+
+
+async def test_repeats_by_the_hundred_are_answered_in_their_order_with_few_questions_to_the_store(rig: Rig):
+    drafts = [a_draft(client_ref=f"order-{n}", to=f"138{n:08}") for n in range(1, 1_001)]
+    firsts = await rig.submit(*drafts)
+    asked: list[int] = []
+    read_all = rig.store.read_all
+
+    async def counting(message_ids: Sequence[MessageId]) -> dict[MessageId, Record]:
+        asked.append(len(message_ids))
+        return await read_all(message_ids)
+
+    rig.store.read_all = counting  # type: ignore[method-assign]
+    mixed = [*drafts[:500], a_draft(to="13900139000"), *reversed(drafts[500:])]
+    again = await rig.submit(*mixed)
+    expected = [*firsts[:500], *reversed(firsts[500:])]
+    assert [d.record.id for d in [*again[:500], *again[501:]]] == [d.record.id for d in expected]  # type: ignore[union-attr]
+    assert [d.duplicate for d in again] == [True] * 500 + [False] + [True] * 500  # type: ignore[union-attr]
+    assert (sum(asked), len(asked)) == (1_000, 10)
 
 
 @pytest.mark.parametrize(

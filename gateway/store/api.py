@@ -273,6 +273,9 @@ class Store(Protocol):
     async def read(self, message_id: MessageId) -> Record | None:
         """One record by its id, or None."""
 
+    async def read_all(self, message_ids: Sequence[MessageId]) -> dict[MessageId, Record]:
+        """The records with these ids, those that there are."""
+
     async def find(self, query: Query) -> Page:
         """One page of records, newest first."""
 

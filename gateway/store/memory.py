@@ -133,6 +133,10 @@ class MemoryStore:
         record = self._records.get(message_id)
         return None if record is None else copy_of(record)
 
+    async def read_all(self, message_ids: Sequence[MessageId]) -> dict[MessageId, Record]:
+        records = self._records
+        return {message_id: copy_of(records[message_id]) for message_id in message_ids if message_id in records}
+
     async def find(self, query: Query) -> Page:
         found: list[Record] = []
         for record in self._newest_first():

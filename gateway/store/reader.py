@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,10 +16,11 @@ from gateway.store.events import event_of_inbound
 from gateway.store.files import DataFile, files_between
 from gateway.store.indexes import LAST_ID, REBUILD
 from gateway.store.matching import AWAITING_RECEIPT, UNSETTLED, WAITING
-from gateway.store.rows import Lanes, decode_inbound, decode_record, encode_text
+from gateway.store.rows import Lanes, decode_inbound, decode_record, encode_numbers, encode_text
 from gateway.store.schema import END_OF_LANES, PATHS, STATUS_CODES
 
 RECORD: Final = "SELECT id, lane, body, state, due FROM message"
+_BY_IDS: Final = f"{RECORD} WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
 _OPEN_RANGE: Final = f"{RECORD} WHERE lane > 0 AND lane = ? AND id > ? AND id < ?"
 _EXPIRED: Final = f"""
     {RECORD} INDEXED BY open_message WHERE lane > 0 AND lane < {END_OF_LANES} AND expires_at <= ? LIMIT ?
@@ -100,9 +102,16 @@ class Reader:
 
     def read(self, files: Sequence[DataFile], message_id: MessageId) -> Record | None:
         """The record with this id, if it is in one of `files`, which are given oldest first."""
-        holding = files_between(files, MessageId(message_id - 1), message_id)
-        found = self.records(holding[-1], f"{RECORD} WHERE id = ?", (message_id,)) if holding else []
+        found = self.read_all(files, (message_id,))
         return found[0] if found else None
+
+    def read_all(self, files: Sequence[DataFile], message_ids: Iterable[MessageId]) -> list[Record]:
+        """The records with these ids, which ascend, as far as they are in `files`."""
+        found: list[Record] = []
+        for file, inside in groupby(message_ids, key=lambda each: _holding(files, each)):
+            if file is not None:
+                found += self.records(file, _BY_IDS, (encode_numbers([*inside]),))
+        return found
 
     def queued(self, files: Iterable[DataFile], lane: int, *, after: MessageId, limit: int) -> list[Record]:
         return self._open_ones(files, (lane,), after=after, before=LAST_ID, limit=limit)
@@ -273,6 +282,12 @@ class Reader:
         else:
             self._connections.move_to_end(path)
         return connection
+
+
+def _holding(files: Sequence[DataFile], message_id: MessageId) -> DataFile | None:
+    """The file that has this id, if any has."""
+    holding = files_between(files, MessageId(message_id - 1), message_id)
+    return holding[-1] if holding else None
 
 
 def _event(account: str, row: tuple[Any, ...]) -> Event:

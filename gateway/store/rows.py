@@ -117,6 +117,11 @@ def encode_text(texts: Sequence[str]) -> str:
     return _ENCODER.encode(texts).decode()
 
 
+def encode_numbers(numbers: Sequence[int]) -> str:
+    """Numbers as a JSON array."""
+    return _ENCODER.encode(numbers).decode()
+
+
 def decode_record(lane: int, body: str, state: str | None, due: int | None, lanes: Lanes) -> Record:
     """One row of `message`."""
     message = _MESSAGE.decode(body)

@@ -51,6 +51,7 @@ from gateway.store.writer import Batch, Report, Writer
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_READ_AT_ONCE: Final = 200  # records, in one go of the reader
 _CHUNK: Final = 500  # records a chunk of an iterator
 _STRETCH: Final = 20_000  # messages looked at in one go where all must be: other questions get their turn between
 _DISK_CHECK_SECONDS: Final = 0.1
@@ -204,6 +205,15 @@ class SqliteStore:
             return None
         return await self._ask(self._reader.read, self._catalog.files, message_id)
 
+    async def read_all(self, message_ids: Sequence[MessageId]) -> dict[MessageId, Record]:
+        wanted = sorted({message_id for message_id in message_ids if message_id <= LAST_ID})
+        found: dict[MessageId, Record] = {}
+        for start in range(0, len(wanted), _READ_AT_ONCE):
+            some = wanted[start : start + _READ_AT_ONCE]
+            records = await self._ask(self._reader.read_all, self._catalog.files, some)
+            found |= {record.id: record for record in records}
+        return found
+
     async def find(self, query: Query) -> Page:
         files = self._catalog.from_id(first_id_at(query.since))
         if query.status is not None and query.status not in FINAL:
@@ -283,9 +293,8 @@ class SqliteStore:
                         scan_attempts, self._reader, file, carrier, carrier_message_ids, above=above, budget=_STRETCH
                     )
                     found |= {record.id: record for record in records}
-        for message_id in named - found.keys():
-            record = await self._ask(self._reader.read, files, message_id)
-            if record is not None and has_attempt(record, carrier, wanted):
+        for message_id, record in (await self.read_all([*named - found.keys()])).items():
+            if has_attempt(record, carrier, wanted):
                 found[message_id] = record
         return sorted(found.values(), key=lambda record: record.id, reverse=True)
 
@@ -306,8 +315,8 @@ class SqliteStore:
                     self._reader.look_up, region.index, "to", phone, above=above, below=LAST_ID, limit=room
                 )
         newest = sorted((each for ids in found.values() for each in ids[:limit]), reverse=True)
-        records = [await self._ask(self._reader.read, files, message_id) for message_id in newest]
-        return [record for record in records if record is not None and record.message.accepted_at >= since]
+        records = await self.read_all(newest)
+        return [records[each] for each in newest if each in records and records[each].message.accepted_at >= since]
 
     async def _scan_for(
         self,

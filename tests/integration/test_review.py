@@ -37,7 +37,7 @@ async def test_held_messages_outlive_a_kill_and_go_once_when_a_reviewer_lets_the
         tables = gateway_tables(smpp, tmp_path / "store", on_doubt="resend")
         tables["account"][0]["review"] = ["marketing"]
         tables["account"].append({"name": "reviewer", "key": REVIEWER, "scopes": ["review"]})
-        (tmp_path / "words.txt").write_text("[jobs]\n刷单返利\n", encoding="utf-8")
+        (tmp_path / "words.txt").write_text("[luck]\n天降横财\n", encoding="utf-8")
         tables["words"] = [{"file": str(tmp_path / "words.txt"), "level": "review"}]
         async with stopping(Gateway(tables, tmp_path)) as gateway:
             await gateway.start()
@@ -46,10 +46,10 @@ async def test_held_messages_outlive_a_kill_and_go_once_when_a_reviewer_lets_the
             ]
             status, answer = await ask(gateway, "POST", "/v1/explain", json=adverts[0])
             assert (status, answer["verdict"]) == (200, "hold")
-            odd_one = {"to": "13800131103", "text": "刷 单返利，在家可做。"}
+            odd_one = {"to": "13800131103", "text": "天 降横财，人人有份。"}
             status, answer = await ask(gateway, "POST", "/v1/explain", json=odd_one)
             [stage] = [stage for stage in answer["stages"] if stage["verdict"] == "hold"]
-            assert (stage["stage"], stage["data"]["words"][0]["word"]) == ("words", "刷单返利")
+            assert (stage["stage"], stage["data"]["words"][0]["word"]) == ("words", "天降横财")
             status, answer = await ask(gateway, "POST", "/v1/messages", json=[*adverts, odd_one])
             assert status == 202
             ids = [result["id"] for result in answer["results"]]
@@ -60,7 +60,7 @@ async def test_held_messages_outlive_a_kill_and_go_once_when_a_reviewer_lets_the
 
             status, page = await ask(gateway, "GET", "/v1/held", key=REVIEWER)
             assert [message["id"] for message in page["messages"]] == ids
-            told = {"group": "jobs", "word": "刷单返利", "in": "text", "position": 0, "length": 5}
+            told = {"group": "luck", "word": "天降横财", "in": "text", "position": 0, "length": 5}
             assert [message["words"] for message in page["messages"]] == [
                 [],
                 [],

@@ -88,6 +88,18 @@ async def test_an_id_that_was_never_appended_is_not_found(store, samples):
     assert await store.read(MessageId(0)) is None
 
 
+async def test_many_are_read_at_once_in_any_order_and_those_that_are_not_there_are_left_out(store, samples):
+    records = samples.records(9)
+    missing = samples.record()
+    for record in records:
+        await store.append([record])
+    await store.update(samples.enter(records[3], Status.SENDING))
+    wanted = [records[n].id for n in (7, 3, 0, 8, 3)]
+    found = await store.read_all([*wanted, missing.id, MessageId(0), MessageId(2**63)])
+    assert found == {records[n].id: copy_of(records[n]) for n in (7, 3, 0, 8)}
+    assert await store.read_all([]) == {}
+
+
 async def test_a_commit_of_nothing_is_done(store):
     await store.append([])
 
