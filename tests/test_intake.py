@@ -267,7 +267,7 @@ async def test_a_message_that_no_carrier_reaches_is_refused_and_not_charged():
     rig = Rig(store, router=Router(CARRIERS[:1], []))
     refusal = await rig.one(to="13000138000")
     assert isinstance(refusal, Refusal)
-    assert (refusal.reason, refusal.data) == (Reason.UNROUTABLE, {"network": "cucc"})
+    assert (refusal.reason, refusal.data) == (Reason.UNROUTABLE, {"rule": "network", "network": "cucc"})
     assert rig.counting.decided == 1
     assert rig.counting.charged == []
     await store.close()

@@ -69,7 +69,13 @@ class Router:
     def refusal(self, candidate: Candidate, *, now: Milliseconds) -> Refusal:
         """Why no carrier is left."""
         leg = self._leg(candidate, now)
-        return blacklisted(candidate) if leg is not None and leg.carriers else unroutable(candidate)
+        if leg is None:
+            return no_route(candidate)
+        if leg.carriers:
+            return blacklisted(candidate)
+        if any(self._carriers[name].reaches(candidate) for name in leg.route.carriers):
+            return not_filed(candidate)
+        return out_of_reach(candidate)
 
     def goes_on_when_refused(self, candidate: Candidate, *, now: Milliseconds) -> bool:
         """Whether it goes by its next carrier when one has refused it for good."""
@@ -177,11 +183,32 @@ def blacklisted(candidate: Candidate) -> Refusal:
     )
 
 
-def unroutable(candidate: Candidate) -> Refusal:
-    """No configured carrier takes it."""
-    return Refusal(
-        Reason.UNROUTABLE,
-        f"No configured carrier reaches network {candidate.network} for this message.",
-        {"network": str(candidate.network)},
-        chinese=f"没有配置可到达网络 {candidate.network} 的运营商通道。",
+def no_route(candidate: Candidate) -> Refusal:
+    """Nothing in the config says who takes such messages, at this hour."""
+    return _unroutable(candidate, "route", "No route matches this message.", "没有与该消息匹配的路由。")
+
+
+def out_of_reach(candidate: Candidate) -> Refusal:
+    """No configured carrier reaches the network."""
+    network = candidate.network
+    return _unroutable(
+        candidate,
+        "network",
+        f"No configured carrier reaches network {network} for this message.",
+        f"没有配置可到达网络 {network} 的运营商通道。",
     )
+
+
+def not_filed(candidate: Candidate) -> Refusal:
+    """Carriers reach the network, and none of them may send in this name."""
+    signature, network = candidate.signature, candidate.network
+    return _unroutable(
+        candidate,
+        "signature",
+        f"The signature {signature} is filed with no carrier that reaches network {network} for this message.",
+        f"签名 {signature} 未在任何可到达网络 {network} 的运营商通道报备。",
+    )
+
+
+def _unroutable(candidate: Candidate, rule: str, detail: str, chinese: str) -> Refusal:
+    return Refusal(Reason.UNROUTABLE, detail, {"rule": rule, "network": str(candidate.network)}, chinese=chinese)

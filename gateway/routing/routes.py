@@ -17,9 +17,13 @@ class CarrierReach(msgspec.Struct, frozen=True, kw_only=True):
     signatures: frozenset[str] | None = None  # filed with it; None: any
     price: float | None = None  # of a segment, in whatever currency all of them are
 
+    def reaches(self, candidate: Candidate) -> bool:
+        """Whether it reaches the network of the number; any may be that of a number in no row of the plan."""
+        return not self.networks or candidate.network in self.networks or candidate.network is Network.UNKNOWN
+
     def takes(self, candidate: Candidate) -> str | None:
         """None when it may take the message; else why not, for `explain`."""
-        if self.networks and candidate.network not in self.networks and candidate.network is not Network.UNKNOWN:
+        if not self.reaches(candidate):
             return "does not reach the network"
         if self.signatures is not None and candidate.signature and candidate.signature not in self.signatures:
             return "has not filed the signature"

@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from gateway.account import Account
@@ -124,6 +125,21 @@ def test_when_every_carrier_has_blacklisted_it_the_receiver_counts_as_opted_out(
     assert router.rank(a_message(), now=NOW) == ()
     assert router.refusal(a_message(), now=NOW).reason is Reason.OPTED_OUT
     assert router.refusal(a_message(UNICOM), now=NOW).reason is Reason.UNROUTABLE
+
+
+@pytest.mark.parametrize(
+    ("carriers", "routes", "rule"),
+    [
+        ([CMCC], [], "network"),
+        ([msgspec.structs.replace(EVERYONE, signatures=frozenset({"别家"})), CMCC], [], "signature"),
+        ([EVERYONE], [Route(carriers=("everyone",), networks=frozenset({Network.CMCC}))], "route"),
+    ],
+)
+def test_a_refusal_says_whether_it_is_for_want_of_a_route_a_carrier_or_a_filed_signature(carriers, routes, rule):
+    router = Router(carriers, routes)
+    assert router.rank(a_message(UNICOM), now=NOW) == ()
+    refusal = router.refusal(a_message(UNICOM), now=NOW)
+    assert (refusal.reason, refusal.data) == (Reason.UNROUTABLE, {"rule": rule, "network": "cucc"})
 
 
 def test_the_route_that_decides_says_whether_what_is_refused_goes_by_the_next_carrier():
