@@ -4,7 +4,7 @@ import asyncio
 
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
-from gateway.message import PartStatus, Record
+from gateway.message import MessageId, PartStatus, Record
 from gateway.store.api import Commit
 
 
@@ -17,18 +17,18 @@ class Keeping:
         self._awaiting = awaiting
         self._loop = asyncio.get_running_loop()
         self._unwritten: list[Record] = []  # final, and the commit has failed
-        self._forget_all = self._forget_finals  # bound once, for it is what actions are gathered by
+        self._uncounted: set[MessageId] = set()  # those of them that are not counted as finished
+        # Bound once, for they are what actions are gathered by.
+        self._forget_all, self._count_all = self._forget_finals, self._count_finals
 
     def keep(self, record: Record, *, changed: bool = True) -> Commit:
-        """Write a record's state. When it is final and on disk, it leaves the memory."""
+        """Write a record's state. When it is final and on disk, it is counted as finished, and leaves the memory."""
         commit = self._shared.store.update(record)
         if record.is_final:
-            if changed and self._shared.live.finish(record):
-                message, status = record.message, record.status
-                labels = (self._carrier, message.network, message.category, status)
-                self._shared.metrics.messages_finished.add(labels)
+            is_first = changed and self._shared.live.finish(record)
+            if is_first:
                 self._shared.usage.finished(record, self._carrier, at=self._shared.clock())
-            self._shared.after.gather(commit, self._forget_all, record)
+            self._shared.after.gather(commit, self._count_all if is_first else self._forget_all, record)
         return commit
 
     def watch(self, record: Record) -> None:
@@ -42,7 +42,24 @@ class Keeping:
                 elif attempt.command_status is None:
                     self._awaiting.add_without_id(record, n, k)
 
+    def _count_finals(self, records: list[Record], succeeded: bool) -> None:
+        if succeeded:
+            self._count(records)
+        else:
+            self._uncounted.update(record.id for record in records)
+        self._forget_finals(records, succeeded)
+
+    def _count(self, records: list[Record]) -> None:
+        finished = self._shared.metrics.messages_finished
+        for record in records:
+            message = record.message
+            finished.add((self._carrier, message.network, message.category, record.status))
+
     def _forget_finals(self, records: list[Record], succeeded: bool) -> None:
+        if succeeded and self._uncounted:
+            late = [record for record in records if record.id in self._uncounted]
+            self._uncounted.difference_update(record.id for record in late)
+            self._count(late)
         for record in records:
             self._forget_final(record, succeeded)
 

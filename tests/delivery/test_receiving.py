@@ -92,6 +92,37 @@ async def test_a_message_of_three_parts_is_delivered_with_its_last():
         assert rig.metrics.messages_finished.value((CARRIER, "cmcc", record.message.category, Status.DELIVERED)) == 1
 
 
+async def test_a_message_is_counted_as_finished_once_that_is_on_disk_and_then_once_only():
+    async with scripted(accept("a")) as smsc, running(a_carrier(smsc)) as rig:
+        record = await submitted(rig)
+        labels = (CARRIER, "cmcc", record.message.category, Status.DELIVERED)
+        finished = rig.metrics.messages_finished
+        rig.store.hold()
+        sent = smsc.send(receipt(smsc.submits[0], "a"))
+        await eventually(lambda: record.status is Status.DELIVERED)
+        assert (finished.value(labels), rig.status_on_disk(record)) == (0, Status.SUBMITTED)
+        rig.store.let_go()
+        await eventually(lambda: smsc.answer_to(sent) == 0)
+        assert (finished.value(labels), rig.status_on_disk(record)) == (1, Status.DELIVERED)
+        assert await smsc.deliver(receipt(smsc.submits[0], "a")) == 0
+        assert finished.value(labels) == 1
+
+
+async def test_a_message_whose_end_cannot_be_written_is_counted_when_it_can():
+    async with scripted(accept("a")) as smsc, running(a_carrier(smsc)) as rig:
+        record = await submitted(rig)
+        labels = (CARRIER, "cmcc", record.message.category, Status.DELIVERED)
+        rig.store.break_down("the disk is full")
+        assert await smsc.deliver(receipt(smsc.submits[0], "a")) != 0
+        assert rig.metrics.messages_finished.value(labels) == 0
+        rig.store.repair()
+        await eventually(lambda: rig.metrics.messages_finished.value(labels) == 1)
+        assert rig.status_on_disk(record) is Status.DELIVERED
+        await eventually(lambda: len(rig.shared.live) == 0)
+        assert await smsc.deliver(receipt(smsc.submits[0], "a")) == 0
+        assert rig.metrics.messages_finished.value(labels) == 1
+
+
 # --- when they come ---------------------------------------------------------------------------------------------------
 
 
