@@ -339,11 +339,11 @@ class Gateway:
         carriers = delivery.carriers.values()
 
         def queued() -> list[Sample]:
-            return [((p,), sum(len(carrier.lanes[p]) for carrier in carriers)) for p in Priority]
+            return [((p,), sum(carrier.queues.waiting(p) for carrier in carriers)) for p in Priority]
 
         def oldest() -> list[Sample]:
             now = wall_clock()
-            return [((p,), _oldest_seconds([carrier.lanes[p].oldest for carrier in carriers], now)) for p in Priority]
+            return [((p,), _oldest_seconds([carrier.queues.oldest(p) for carrier in carriers], now)) for p in Priority]
 
         def each_bind(value: Callable[[Bind], float]) -> Callable[[], list[Sample]]:
             return lambda: [((carrier.name, bind.name), value(bind)) for carrier in carriers for bind in carrier.binds]

@@ -275,7 +275,7 @@ class Intake:
         first = carriers[0]
         if not self._is_up(first):
             first = next(filter(self._is_up, carriers), first)
-        record = new_record(message, status, lane=lane_name(first, priority), reason=candidate.hold)
+        record = new_record(message, status, lane=lane_name(first, message), reason=candidate.hold)
         if status is Status.SCHEDULED and candidate.opens_at is not None:
             record.due = self._due(message, candidate.opens_at)
         return record

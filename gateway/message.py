@@ -9,7 +9,7 @@ part of a reference cycle, so the garbage collector need not look at them (`gc=F
 
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from typing import Final, NewType
 
 import msgspec
@@ -36,6 +36,20 @@ class Priority(StrEnum):
     HIGH = "high"
     NORMAL = "normal"
     LOW = "low"
+
+
+class Level(StrEnum):
+    """How soon a message goes of those that wait for one carrier: its priority, and one-time passwords before all."""
+
+    OTP = "otp"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+    @property
+    def priority(self) -> Priority:
+        """What metrics count it under."""
+        return Priority.HIGH if self is Level.OTP else Priority(self.value)
 
 
 class Status(StrEnum):
@@ -235,15 +249,25 @@ def status_of_parts(parts: Sequence[Part]) -> Status:
     return Status.DELIVERED
 
 
-@cache  # carriers are few
-def lane_name(carrier: str, priority: Priority) -> str:
-    """The queue that a message waits in: one for each carrier and priority."""
-    return f"{carrier}/{priority}"
+def lane_name(carrier: str, message: Message) -> str:
+    """The queue that a message waits in: one for each carrier, level and account."""
+    return _lane_name(carrier, message.category, message.priority, message.account)
+
+
+@lru_cache(maxsize=65_536)  # carriers and accounts are configured, and few
+def _lane_name(carrier: str, category: Category, priority: Priority, account: str) -> str:
+    is_otp = category is Category.OTP and priority is Priority.HIGH
+    return f"{carrier}/{Level.OTP if is_otp else Level(priority.value)}/{account}"
 
 
 def carrier_of_lane(lane: str) -> str:
-    """The carrier part of `carrier/priority`."""
-    return lane.rpartition("/")[0]
+    """The first part of `carrier/level/account`: names have no stroke."""
+    return lane.partition("/")[0]
+
+
+def level_of_lane(lane: str) -> Level:
+    """The second part of `carrier/level/account`."""
+    return Level(lane.split("/", 2)[1])
 
 
 def first_id_at(milliseconds: Milliseconds) -> MessageId:

@@ -1,12 +1,16 @@
 """How fast, and when again: a token bucket, a rate that yields, a backoff. Time is an argument: seconds, monotonic."""
 
 from collections.abc import Callable
+from typing import Final
+
+_HARDLY_ANYTHING: Final = 1e-6  # of a token: a timer may fire a clock's resolution early
 
 
 class TokenBucket:
     """At most `rate` tokens a second, and `depth` at once after a pause.
 
     A take may overdraw the bucket by less than one take; the debt is waited out, so the average never passes the rate.
+    Who must `leave` some tokens to others may take none while there are no more than these.
     """
 
     def __init__(self, rate: float, *, depth: float, now: float) -> None:
@@ -17,24 +21,29 @@ class TokenBucket:
         self._tokens = depth
         self._filled_at = now
 
-    def take(self, count: int, *, now: float) -> bool:
-        """Take `count` tokens if there is at least one, and say whether they were taken."""
+    def ready_in(self, *, now: float, leave: float = 0.0) -> float:
+        """Seconds until there is a token beside those to be left: 0 for now."""
         elapsed = now - self._filled_at
         if elapsed > 0:
             self._tokens = min(self._depth, self._tokens + elapsed * self.rate)
             self._filled_at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= count
-        return True
+        missing = 1 + leave - self._tokens
+        return missing / self.rate if missing > _HARDLY_ANYTHING else 0.0
 
     def give_back(self, count: int) -> None:
         """Some that were taken are not used."""
         self._tokens = min(self._depth, self._tokens + count)
 
-    def ready_in(self) -> float:
-        """Seconds from the last take until the next can succeed."""
-        return max(0.0, (1 - self._tokens) / self.rate)
+    def spend(self, count: int) -> None:
+        """Take `count` tokens: there is one."""
+        self._tokens -= count
+
+    def take(self, count: int, *, now: float, leave: float = 0.0) -> bool:
+        """Take `count` tokens if there is one beside those to be left, and say whether they were taken."""
+        if self.ready_in(now=now, leave=leave):
+            return False
+        self.spend(count)
+        return True
 
     def change_rate(self, rate: float, *, depth: float, now: float) -> None:
         """What has gathered until now was at the old rate; what is above the new depth is lost."""

@@ -173,7 +173,6 @@ def test_an_unknown_setting_is_refused_with_the_nearest_that_is_known(place: str
     ("place", "value"),
     [
         ("accounts", {"directory": "accounts.d"}),
-        ("carrier/0/otp_share", 0.2),
     ],
 )
 def test_a_setting_that_would_have_no_effect_is_refused_and_not_ignored(place: str, value: Any, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ async def test_an_accepted_message_is_on_disk_and_handed_on(rig: Rig):
     assert (message.client_ref, message.batch, message.sender, message.urgent) == ("order-1", "july", "88", True)
     assert (message.signature, message.carriers) == ("阳光物业", ("first", "second"))
     assert (message.accepted_at, message.send_at, message.expires_at) == (NOW, None, NOW + 86_400_000)
-    assert (record.status, record.lane) == (Status.QUEUED, "first/normal")
+    assert (record.status, record.lane) == (Status.QUEUED, "first/normal/demo")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ async def test_an_accepted_message_is_on_disk_and_handed_on(rig: Rig):
 async def test_a_category_has_a_priority_and_a_validity_of_its_own(rig: Rig, category: Category, priority: Priority):
     record = await rig.record(category=category)
     assert record.message.priority is priority
-    assert record.lane == lane_name("first", priority)
+    assert record.lane == lane_name("first", record.message)
     valid_for = {Category.OTP: 300, Category.NOTIFICATION: 86_400, Category.MARKETING: 3_600}[category]
     assert record.message.expires_at == NOW + valid_for * 1000
 
@@ -175,9 +175,9 @@ async def test_a_category_has_a_priority_and_a_validity_of_its_own(rig: Rig, cat
 async def test_a_carrier_that_is_up_is_preferred_and_none_is_left_out(rig: Rig):
     rig.down = {"first"}
     record = await rig.record()
-    assert (record.lane, record.message.carriers) == ("second/normal", ("first", "second"))
+    assert (record.lane, record.message.carriers) == ("second/normal/demo", ("first", "second"))
     rig.down = {"first", "second"}
-    assert (await rig.record()).lane == "first/normal"
+    assert (await rig.record()).lane == "first/normal/demo"
 
 
 async def test_a_message_for_later_is_scheduled_and_valid_from_then(rig: Rig):

@@ -4,6 +4,7 @@ One task supervises it for as long as the gateway runs. What the peer sends goes
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -79,10 +80,13 @@ class Bind:
         owner: BindOwner,
         *,
         response_timeout_seconds: float,
+        otp_share: float,
         random: Callable[[], float],
     ) -> None:
         self.settings = settings
         self.reserved = 0
+        # Slots that are kept for one-time passwords. One at least is for all.
+        self._kept = min(settings.window - 1, math.ceil(settings.window * otp_share))
         self.connection: Connection | None = None
         self.error = "not connected yet"
         self.since: Milliseconds = _wall_clock()
@@ -117,11 +121,19 @@ class Bind:
 
     @property
     def free(self) -> int:
-        """How many parts it can take now."""
+        """How many parts it can take now, what is kept for one-time passwords with them."""
+        connection = self.connection
+        if connection is None or self._leaving:
+            return 0
+        return connection.window_free - self.reserved
+
+    @property
+    def free_for_others(self) -> int:
+        """How many parts it can take now that are no one-time passwords: none while some wait to be written."""
         connection = self.connection
         if connection is None or self._leaving or not connection.writable:
             return 0
-        return connection.window_free - self.reserved
+        return connection.window_free - self.reserved - self._kept
 
     def is_usable_by(self, connection: Connection) -> bool:
         """Whether this is still the connection that a slot was reserved on, and takes requests."""

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol, assert_never
 
-import msgspec
 import structlog
 
 from gateway.connection import Connection
 from gateway.delivery import outcomes
 from gateway.delivery.addresses import source_key
-from gateway.delivery.answers import Answers, Flight, start
+from gateway.delivery.answers import Answers, Flight
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.binds import Bind
 from gateway.delivery.elsewhere import Elsewhere, Why
@@ -23,20 +22,26 @@ from gateway.delivery.handover import source_address, submit_sm
 from gateway.delivery.keeping import Keeping, forget_everywhere
 from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
+from gateway.delivery.levels import LevelQueue
 from gateway.delivery.pace import Pace
+from gateway.delivery.pool import Pool
 from gateway.delivery.questions import Question
+from gateway.delivery.queues import Queues
+from gateway.delivery.refills import Refills
 from gateway.delivery.settings import CarrierSettings, OnDoubt
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
+from gateway.delivery.sources import SourceLimits
+from gateway.delivery.turns import Turns
+from gateway.delivery.underway import Handover, UnderWay
 from gateway.delivery.waiting import Waiting
-from gateway.delivery.wording import Wording, word_record
+from gateway.delivery.wording import word_record
 from gateway.message import FINAL, Attempt, MessageId, Milliseconds, PartStatus, Priority, Record, Status
 from gateway.rates import delay_seconds
 from gateway.rulings import NotHere, Stop, Wait
 from gateway.smpp import CancelSm, EncodeError, Pdu, QuerySm, SubmitSm
-from gateway.store.api import StoreError
 
-# One message of the lowest lane goes for so many of the one above it, so that it is slowed and never stopped.
-LOW_SHARE: Final = 5
+# One-time passwords that go before one of the others goes, while some of both wait.
+OTP_RUN: Final = 20
 
 log = structlog.get_logger(__name__)
 
@@ -56,13 +61,6 @@ class CarrierListener(Protocol):
         """An attempt will not be answered: a receipt that proves it may be waiting."""
 
 
-class Handover(msgspec.Struct):
-    """A message that is being handed over, part by part, through one bind."""
-
-    record: Record
-    wording: Wording
-
-
 class Carrier:
     """One SMSC account."""
 
@@ -70,24 +68,39 @@ class Carrier:
         self,
         settings: CarrierSettings,
         shared: Shared,
-        lanes: Mapping[Priority, Lane],
+        waiting_on_disk: Mapping[str, int],
+        latest: MessageId,
         listener: "CarrierListener",
         waiting: Waiting,
         elsewhere: Elsewhere,
     ) -> None:
+        """`waiting_on_disk`: how many a start found in each lane; `latest`: the highest id that may be among them."""
         self.settings = settings
         self._waiting = waiting
         self._elsewhere = elsewhere
-        self.lanes = lanes
-        self._in_order = tuple(lanes[priority] for priority in Priority)  # high, normal, low
+        self._sources = SourceLimits(settings.source_throughput)
+        self.queues = Queues(
+            settings.name,
+            window=shared.settings.lane_window,
+            waiting=waiting_on_disk,
+            latest=latest,
+            free_at=self._source_is_free_at if settings.source_throughput else None,
+        )
+        self._turns = Turns(OTP_RUN)
         self._shared = shared
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self.binds = [
-            Bind(bind, self, response_timeout_seconds=settings.response_timeout_seconds, random=shared.random)
+            Bind(
+                bind,
+                self,
+                response_timeout_seconds=settings.response_timeout_seconds,
+                otp_share=settings.otp_share,
+                random=shared.random,
+            )
             for bind in settings.bind
         ]
-        self._senders = [bind for bind in self.binds if bind.can_send]
+        self._pool = Pool([bind for bind in self.binds if bind.can_send])
         self.awaiting = Awaiting(
             form=settings.message_id,
             limit=shared.settings.awaiting_in_memory,
@@ -109,18 +122,17 @@ class Carrier:
         )
         self.response_received = answers.response_received
         self.request_unanswered = answers.request_unanswered
-        self._pace = Pace(settings.throughput, now=self._loop.time())
+        self._pace = Pace(settings.throughput, otp_share=settings.otp_share, now=self._loop.time())
         self._retries = Later(self._loop, self._retry)
-        self._under_way: dict[str, Handover] = {}  # by bind: the message whose parts it is taking
+        self._under_way = UnderWay()
         self._put_back: set[MessageId] = set()  # in a lane for another time
         self._stranded: set[MessageId] = set()  # past their validity, and in doubt: they may not expire yet
         self._own_source = source_key(settings.source, settings.name)
         self._held_until = 0.0
-        self._turn = 0
         self._pump_scheduled = False
         self._pump_timer: asyncio.TimerHandle | None = None
         self._pump_timer_at = 0.0
-        self._refills: set[asyncio.Task[None]] = set()
+        self._refills = Refills(shared, self.queues, self)
         metrics = shared.metrics
         self._queue_seconds = {priority: metrics.queue_seconds.series((priority,)) for priority in Priority}
         self.receipt_seconds = metrics.receipt_seconds.series((settings.name,))
@@ -149,7 +161,7 @@ class Carrier:
     @property
     def waiting(self) -> int:
         """Messages in its lanes, on disk too, and those to be retried."""
-        return sum(len(lane) for lane in self.lanes.values()) + len(self._retries)
+        return len(self.queues) + len(self._retries)
 
     # --- what wakes it -----------------------------------------------------------------------------------------------
 
@@ -159,22 +171,30 @@ class Carrier:
             self._pump_scheduled = True
             self._loop.call_soon(self._pump)
 
+    def wake_in(self, seconds: float) -> None:
+        """The same, so many seconds from now."""
+        self._pump_at(self._loop.time() + seconds)
+
+    def read_again(self, lane: Lane, message_id: MessageId) -> None:
+        """A message that was left on disk in a lane may go."""
+        self.queues.read_again(lane, message_id)
+        self.wake()
+
     def offer(self, records: Sequence[Record]) -> None:
         """Messages that were just accepted."""
         live = self._shared.live
         for record in records:
-            if self.lanes[record.message.priority].offer(record):
+            if self.queues.offer(record):
                 live.add(record)
         self.wake()
 
     def send_again(self, record: Record) -> None:
         """Parts of a record in memory wait to go again: before all others of its lane, if it is not there already."""
         waits = any(part.status is PartStatus.WAITING for part in record.state.parts)
-        under_way = any(handover.record is record for handover in self._under_way.values())
         waits = waits and record.state.status is not Status.SCHEDULED  # else it comes when its time has come
-        if waits and not under_way and not record.is_final and record.id not in self._put_back:
+        if waits and not record.is_final and record.id not in self._put_back and not self._under_way.has(record):
             self._put_back.add(record.id)
-            self.lanes[record.message.priority].put_back(record)
+            self.queues.put_back(record)
             self.wake()
 
     def expire_waiting(self) -> None:
@@ -184,7 +204,7 @@ class Carrier:
             *stranded,
             *self._put_back,
             *self._retries.ids(),
-            *(each.record.id for each in self._under_way.values()),
+            *(each.record.id for each in self._under_way),
         ]:
             record = self._shared.live.get(message_id)
             if record is not None:
@@ -196,8 +216,7 @@ class Carrier:
         self._retries.stop()
         if self._pump_timer is not None:
             self._pump_timer.cancel()
-        for task in self._refills:
-            task.cancel()
+        self._refills.stop()
 
     # --- the pump ----------------------------------------------------------------------------------------------------
 
@@ -210,23 +229,12 @@ class Carrier:
             self._pump_at(self._held_until)
             return
         at = self._shared.clock()
-        under_way, pace = self._under_way, self._pace
-        while (bind := self._next_bind()) is not None:
-            handover = (under_way and under_way.get(bind.settings.name)) or None
-            if handover is not None and not self._may_go(handover.record, at):
-                del under_way[bind.settings.name]
-                continue
-            handover = handover or self._next_handover(bind, at)
-            if handover is None:
-                break
-            if not pace.take(handover.wording.segments, now=now):
-                under_way.setdefault(bind.settings.name, handover)
-                self._pump_at(now + pace.ready_in())
-                break
-            self._hand_over(bind, handover, now, at)
-        for lane in self._in_order:
-            if lane.wants_refill:
-                self._refill(lane)
+        while self._step(now, at):
+            pass
+        blocked_until = self.queues.blocked_until
+        if blocked_until is not None:
+            self._pump_at(blocked_until)
+        self._refills.begin()
 
     def _pump_at(self, when: float) -> None:
         if self._pump_timer is not None:
@@ -240,51 +248,77 @@ class Carrier:
         self._pump_timer = None
         self._pump()
 
-    def _next_bind(self) -> Bind | None:
-        """Which bind takes the next part: one that is in the middle of a message, else the one with most free slots."""
-        best, most, under_way = None, 0, self._under_way
-        for bind in self._senders:
-            free = bind.free
-            if free > 0 and under_way and bind.settings.name in under_way:
-                return bind
-            if free > most:
-                best, most = bind, free
-        return best
+    def _step(self, now: float, at: Milliseconds) -> bool:
+        """Hand over one part, or find that the next message does not go; False when nothing more can be done now.
 
-    def _next_handover(self, bind: Bind, at: Milliseconds) -> Handover | None:
-        """The next message to go, all of whose parts will leave by this bind."""
-        if len(self._retries) >= self._shared.settings.lane_window:
-            return None  # so much is refused for now that more of it would only fill the memory
-        while True:
-            lane = self._next_lane()
-            if lane is None:
-                return None
-            record = lane.take()
-            came_back = record.id in self._put_back
-            if came_back:
-                self._put_back.discard(record.id)
-            if not self._may_go(record, at):
-                continue
-            if self._shared.stops and self._shared.stops.holds(record.message) and record.status is Status.QUEUED:
-                self._stay(record, lane, came_back=came_back)
-            elif self._rules_allow(record, at):
-                wording = word_record(record, self.settings)
-                if wording is None:
-                    self._give_up(record, at)
-                    continue
-                handover = Handover(record, wording)
-                if wording.parts > 1:
-                    self._under_way[bind.settings.name] = handover
-                return handover
+        What is kept for one-time passwords is theirs alone; but when so many of them wait that they take everything,
+        one of the others goes for every twenty.
+        """
+        queues, under_way = self.queues, self._under_way
+        refused, most = len(self._retries), self._shared.settings.lane_window
+        # When so much is refused for now, more of it would only fill the memory.
+        otp = queues.otp.next_lane(now) if refused < 2 * most else None
+        others = queues.next_of_others(now) if refused < most else None
+        otp_waits = otp is not None or self._pool.goes_on(under_way.otp, takes_kept=True)
+        others_wait = others is not None or self._pool.goes_on(under_way.others, takes_kept=otp_waits)
+        turn = self._turns.next((otp_waits, others_wait))
+        if turn is None:
+            return False
+        delay = self._pace.ready_in(now=now, takes_kept=otp_waits)
+        if delay:
+            self._pump_at(now + delay)
+            return False
+        track = under_way.others if turn else under_way.otp
+        bind = self._pool.next_bind(track, takes_kept=otp_waits)
+        if bind is None:
+            return False
+        handover = track.get(bind.name) if track else None
+        if handover is not None and not self._may_go(handover.record, at):
+            del track[bind.name]
+            return True
+        if handover is None:
+            if turn and others is not None:
+                handover = self._next_handover(*others, at)
+            elif otp is not None and not turn:
+                handover = self._next_handover(queues.otp, otp, at)
+            else:
+                return False  # it goes on by another bind, which has no room
+            if handover is None:
+                return True
+            if turn and others is not None:
+                queues.taken(others[0])
+            if handover.wording.parts > 1:
+                track[bind.name] = handover
+        self._turns.taken(turn)
+        self._hand_over(bind, handover, track, now, at)
+        return True
 
-    def _next_lane(self) -> Lane | None:
-        high, normal, low = self._in_order
-        if high.oldest is not None:
-            return high
-        if normal.oldest is not None and low.oldest is not None:
-            self._turn = (self._turn + 1) % LOW_SHARE
-            return low if self._turn == 0 else normal
-        return normal if normal.oldest is not None else low if low.oldest is not None else None
+    def _next_handover(self, queue: LevelQueue, lane: Lane, at: Milliseconds) -> Handover | None:
+        """Take the next message of a lane, all of whose parts will leave by one bind; None when it does not go."""
+        record = self._take(queue, lane, at)
+        if record is None or not self._rules_allow(record, at):
+            return None
+        wording = word_record(record, self.settings)
+        if wording is None:
+            self._give_up(record, at)
+            return None
+        return Handover(record, wording)
+
+    def _take(self, queue: LevelQueue, lane: Lane, at: Milliseconds) -> Record | None:
+        """The next message of a lane; None when it has ended, or its batch is stopped."""
+        record = queue.take(lane)
+        came_back = record.id in self._put_back
+        if came_back:
+            self._put_back.discard(record.id)
+        if not self._may_go(record, at):
+            return None
+        if self._shared.stops and self._shared.stops.holds(record.message) and record.status is Status.QUEUED:
+            self._stay(record, lane, came_back=came_back)
+            return None
+        return record
+
+    def _source_is_free_at(self, record: Record) -> float:
+        return self._sources.free_at(source_address(record.message, self.settings))
 
     def _may_go(self, record: Record, at: Milliseconds) -> bool:
         """Look again at what may have changed since acceptance. A record that ended in the meantime is skipped."""
@@ -333,17 +367,22 @@ class Carrier:
                 assert_never(ruling)
         return False
 
-    def _hand_over(self, bind: Bind, handover: Handover, now: float, at: Milliseconds) -> None:
+    def _hand_over(
+        self, bind: Bind, handover: Handover, track: dict[str, Handover], now: float, at: Milliseconds
+    ) -> None:
         """Hand over the next waiting part of a message: at once, or, where one copy is the rule, after its intent."""
         record, message = handover.record, handover.record.message
         n = record.first_waiting()
-        if self._under_way and (n is None or record.is_final or record.first_waiting(after=n) is None):
-            self._under_way.pop(bind.settings.name, None)
+        if track and (n is None or record.is_final or record.first_waiting(after=n) is None):
+            track.pop(bind.name, None)
         if n is None or record.is_final:
             return
+        self._pace.spend(handover.wording.segments)
         shared, connection = self._shared, bind.connection
         assert connection is not None
         body, reference = submit_sm(message, handover.wording, n, self.settings, now=at)
+        if self.settings.source_throughput:
+            self._sources.spend(body.source_addr, handover.wording.segments, now=now)
         if record.status is Status.QUEUED and not record.state.parts[n].attempts:
             self._queue_seconds[message.priority].observe((at - message.accepted_at) / 1000)
         if n == 0:
@@ -389,16 +428,15 @@ class Carrier:
     # --- what its binds tell it --------------------------------------------------------------------------------------
 
     def bind_is_up(self, bind: Bind) -> None:
-        self.is_up = any(bind.is_up for bind in self._senders)
+        self.is_up = self._pool.is_up
         self.wake()
 
     def bind_is_down(self, bind: Bind, connection: Connection) -> None:
         """What was not handed over yet leaves by another bind, or later."""
         self._listener.connection_ended(self, connection)
-        self.is_up = any(bind.is_up for bind in self._senders)
-        handover = self._under_way.pop(bind.name, None)
-        if handover is not None:
-            self.send_again(handover.record)
+        self.is_up = self._pool.is_up
+        for record in self._under_way.leave(bind.name):
+            self.send_again(record)
         self.wake()
 
     def events_done(self, bind: Bind) -> None:
@@ -409,7 +447,7 @@ class Carrier:
 
     def stop_handing_over(self, record: Record) -> None:
         """One of its parts was refused: its other parts do not leave before that one may."""
-        self._under_way = {name: each for name, each in self._under_way.items() if each.record is not record}
+        self._under_way.drop(record)
 
     def slow_down(self, sent_at: float) -> None:
         """What left at that time was more than it takes at once."""
@@ -436,52 +474,17 @@ class Carrier:
 
     def ask(self, body: CancelSm | QuerySm) -> Question | None:
         """Ask about a message that it took; None when no bind can."""
-        bind = max((bind for bind in self._senders if bind.free > 0), key=lambda bind: bind.free, default=None)
+        bind = self._pool.next_bind((), takes_kept=False)
         return None if bind is None else bind.ask(body)
 
     def look_again(self) -> None:
         """A batch was stopped: what was about to go has its turn once more."""
-        for name, handover in list(self._under_way.items()):
-            if handover.record.status is Status.QUEUED:
-                del self._under_way[name]
-                self.send_again(handover.record)
+        for record in [handover.record for handover in self._under_way if handover.record.status is Status.QUEUED]:
+            self._under_way.drop(record)
+            self.send_again(record)
 
     def _retry(self, due: list[MessageId]) -> None:
         for message_id in due:
             record = self._shared.live.get(message_id)
             if record is not None:
                 self.send_again(record)
-
-    def _refill(self, lane: Lane) -> None:
-        lane.start_refill()
-        start(self._read_refill(lane), among=self._refills)
-
-    async def _read_refill(self, lane: Lane) -> None:
-        limit = lane.refill_limit
-        live = self._shared.live
-        with live.reading() as reading:
-            try:
-                records = await self._shared.store.queued(lane.name, after=lane.cursor, limit=limit)
-            except StoreError as error:
-                log.warning("could not read a lane", lane=lane.name, error=str(error))
-                lane.cancel_refill()
-                self._pump_at(self._loop.time() + STORE_RETRY_SECONDS)
-                return
-            fresh = [record for record in records if reading.is_fresh(record.id)]
-            if self._shared.stops:
-                fresh = self._leave_stopped(lane, fresh)
-            for record in fresh:
-                live.add(record)
-        lane.finish_refill(fresh, last=records[-1].id if records else None, complete=len(records) < limit)
-        self.wake()
-
-    def _leave_stopped(self, lane: Lane, records: Sequence[Record]) -> list[Record]:
-        """Leave on disk what belongs to batches that are stopped; returns the others."""
-        stops = self._shared.stops
-        going = []
-        for record in records:
-            if stops.holds(record.message):
-                stops.leave(self, lane, record.message)
-            else:
-                going.append(record)
-        return going

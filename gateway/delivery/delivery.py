@@ -20,7 +20,6 @@ from gateway.delivery.elsewhere import Elsewhere
 from gateway.delivery.endings import Endings
 from gateway.delivery.handover import source_address
 from gateway.delivery.inbound import Inbound, OwnerOf
-from gateway.delivery.lanes import Lane
 from gateway.delivery.queries import Queries
 from gateway.delivery.reactions import Reactions
 from gateway.delivery.receipt_codes import NO_CODES, ReceiptCodes
@@ -29,7 +28,7 @@ from gateway.delivery.settings import CarrierSettings, OnDoubt
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.delivery.sweeps import Sweeps
 from gateway.delivery.waiting import Waiting
-from gateway.message import MessageId, PartStatus, Priority, Record, Status, carrier_of_lane, lane_name
+from gateway.message import MessageId, PartStatus, Record, Status, carrier_of_lane, lane_name
 from gateway.replies import Replies
 from gateway.store.api import Commit, Recovered
 
@@ -74,7 +73,13 @@ class Delivery:
         self._receipts = Receipts(shared, self._inbound, self._reactions)
         self.carriers |= {
             settings.name: Carrier(
-                settings, shared, self._lanes_of(settings.name), self._receipts, self._waiting, self.elsewhere
+                settings,
+                shared,
+                recovered.lanes,
+                recovered.last_id,
+                self._receipts,
+                self._waiting,
+                self.elsewhere,
             )
             for settings in carriers
         }
@@ -152,15 +157,6 @@ class Delivery:
 
     # --- a start -----------------------------------------------------------------------------------------------------
 
-    def _lanes_of(self, carrier: str) -> Mapping[Priority, Lane]:
-        window = self._shared.settings.lane_window
-        waiting, last_id = self._recovered.lanes, self._recovered.last_id
-        names = {priority: lane_name(carrier, priority) for priority in Priority}
-        return {
-            priority: Lane(name, window=window, waiting=waiting.get(name, 0), latest=last_id)
-            for priority, name in names.items()
-        }
-
     def _take_up(self, record: Record) -> None:
         """One message that was on its way when the gateway stopped."""
         carrier = self._carrier_of(record)
@@ -174,7 +170,7 @@ class Delivery:
             if part.status is PartStatus.IN_DOUBT:
                 self._receipts.part_in_doubt(carrier, record, n, len(part.attempts) - 1)
         if any(part.status is PartStatus.WAITING for part in record.state.parts) and not record.is_final:
-            record.lane = lane_name(carrier.name, record.message.priority)
+            record.lane = lane_name(carrier.name, record.message)
             carrier.keep(record)
             carrier.send_again(record)
 
@@ -237,7 +233,7 @@ class Delivery:
             at = self._shared.clock()
             outcomes.end(record, Status.FAILED, at=at, reason=NO_CARRIER)
         else:
-            record.lane = lane_name(carrier.name, record.message.priority)
+            record.lane = lane_name(carrier.name, record.message)
         commit = self._shared.store.update(record)
         self._shared.after.add(commit, partial(self._is_queued, carrier, record))
         return commit
@@ -252,7 +248,7 @@ class Delivery:
             return
         self._shared.live.drop(record)
         if carrier is not None and is_queued:
-            carrier.lanes[record.message.priority].rewind(record.id)
+            carrier.queues.rewind(record)
             carrier.wake()
 
     def _end(self, record: Record) -> Commit:

@@ -75,7 +75,7 @@ class Elsewhere:
 
     def note(self, record: Record, name: str, why: Why, *, before: str) -> None:
         """Put a waiting message down for another carrier: its lane, its timeline, the count."""
-        record.lane = lane_name(name, record.message.priority)
+        record.lane = lane_name(name, record.message)
         outcomes.changed_carrier(record, f"goes by {name}: {why}", at=self._shared.clock())
         self._shared.metrics.messages_moved.add((before, why))
 

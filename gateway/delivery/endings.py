@@ -25,7 +25,7 @@ class Endings:
         outcomes.end(record, status, at=at, reason=reason)
         carrier = self.carrier_of(record)
         if waited_on_disk:
-            carrier.lanes[record.message.priority].settle_on_disk()
+            carrier.queues.settle_on_disk(record.lane)
         return carrier.keep(record)
 
     def carrier_of(self, record: Record) -> Carrier:

@@ -1,4 +1,4 @@
-"""Queues: one lane for each carrier and priority, a window in memory onto what waits on disk.
+"""Queues: one lane for each carrier, level and account, a window in memory onto what waits on disk.
 
 Records come in the order of their ids. Up to the `cursor` a lane has taken everything into memory (and perhaps sent it
 on); what is known to be committed behind the cursor is read from disk when the window has room. So a record is either
@@ -12,11 +12,16 @@ from gateway.message import MessageId, Record
 
 
 class Lane:
-    """One queue. `waiting` and `latest`: how many wait on disk at the start, and the highest id that may be there."""
+    """One queue. `waiting` and `latest`: how many wait on disk at the start, and the highest id that may be there.
+
+    `window`: how many it may have in memory; `credit` and `is_in_turn` are for those who let several lanes take turns.
+    """
 
     def __init__(self, name: str, *, window: int, waiting: int = 0, latest: int = 0) -> None:
         self.name = name
-        self._window = window
+        self.window = window
+        self.credit = 0
+        self.is_in_turn = False
         self._records: deque[Record] = deque()
         self._again: deque[Record] = deque()  # put back: they go before all others
         self._waiting = waiting
@@ -44,20 +49,20 @@ class Lane:
     @property
     def wants_refill(self) -> bool:
         """Whether more should be read: little is left here, and some waits on disk."""
-        little_is_left = self._in_memory <= self._window // 2
+        little_is_left = self._in_memory <= self.window // 2
         return self._latest > self._cursor and self._latest_when_read is None and little_is_left
 
     @property
     def refill_limit(self) -> int:
         """How many to read at once: few enough to hold up nothing else; one at least, however much was put back."""
-        return max(1, min(1_000, self._window - self._in_memory))
+        return max(1, min(1_000, self.window - self._in_memory))
 
     def offer(self, record: Record) -> bool:
         """Take a record that was just committed; False when it is left on disk for now, or was read from there."""
         self._waiting += 1
         caught_up = self._latest <= self._cursor and self._latest_when_read is None
         self._latest = max(self._latest, record.id)
-        if not caught_up or record.id <= self._cursor or self._in_memory >= self._window:
+        if not caught_up or record.id <= self._cursor or self._in_memory >= self.window:
             return False
         self._records.append(record)
         self._cursor = record.id

@@ -109,6 +109,8 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     networks: tuple[Literal["cmcc", "cucc", "ctcc", "cbn", "satnet", "unknown", "other"], ...] = ()
     signatures: tuple[str, ...] | None = None
     throughput: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100  # segments a second
+    source_throughput: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 0  # from one source number; 0: no limit
+    otp_share: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.2  # of rate and window, kept for one-time passwords
     source: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{0,20}\Z", description="at most 20 digits")] = ""
     number_format: NumberFormat = NumberFormat.COUNTRY
     alphabet: Alphabet = Alphabet.GSM7
@@ -139,7 +141,7 @@ class CategorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits of the machinery behind the store."""
 
-    lane_window: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 10_000  # queued messages in memory, each lane
+    lane_window: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 10_000  # queued messages in memory, each level
     awaiting_in_memory: Annotated[int, msgspec.Meta(ge=1_000, le=10_000_000)] = 100_000  # newest without a receipt
     unmatched_receipts: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 100_000
     unmatched_receipt_seconds: Seconds = 86_400.0

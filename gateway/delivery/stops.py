@@ -18,7 +18,7 @@ EVERY_ID: Final = MessageId((1 << 63) - 1)
 class Owner(Protocol):
     """The carrier of a lane."""
 
-    def wake(self) -> None: ...
+    def read_again(self, lane: Lane, message_id: MessageId) -> None: ...
 
     def send_again(self, record: Record) -> None: ...
 
@@ -68,7 +68,6 @@ class Stops:
         if stop is None:
             return
         for owner, lane, first in stop.lanes.values():
-            lane.read_again(first)
-            owner.wake()
+            owner.read_again(lane, first)
         for owner, record in stop.kept:
             owner.send_again(record)

@@ -14,7 +14,7 @@ from gateway.delivery.live import Live
 from gateway.delivery.receipt_codes import NO_CODES, ReceiptCodes
 from gateway.delivery.settings import CarrierSettings, DeliverySettings, default_categories
 from gateway.delivery.shared import Shared
-from gateway.message import Category, IdSource, Message, MessageId, Record, Status, new_record
+from gateway.message import Category, IdSource, Message, MessageId, Record, Status, lane_name, new_record
 from gateway.metrics import Metrics
 from gateway.replies import Replies
 from gateway.rulings import Gate, Ruling
@@ -135,7 +135,7 @@ class Rig:
         }
         message = Message(**(values | fields))
         status = Status.QUEUED if send_at is None else Status.SCHEDULED
-        return new_record(message, status, lane=f"{carrier}/{message.priority}")
+        return new_record(message, status, lane=lane_name(carrier, message))
 
     def hand_in(self, *records: Record) -> Commit:
         """Accept messages as the intake does: the commit hands them to delivery."""

@@ -15,7 +15,7 @@ TEXT = "【阳光物业】您的快递已到物业前台。"
 OF_TWO = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 5
 LONG = "【阳光物业】" + "明天上午九点至十一点停水检修，请提前储水。" * 8
 CARRIER = "cmcc-a"
-LANE = "cmcc-a/normal"
+LANE = "cmcc-a/normal/demo"
 
 _ids = IdSource(node=1, last=MessageId(0))
 
@@ -74,8 +74,8 @@ def bind_settings(port: int, name: str = "cmcc-a-1", **fields: Any) -> BindSetti
 
 
 def carrier_settings(*binds: BindSettings, **fields: Any) -> CarrierSettings:
-    """A carrier that may be sent as much as it takes."""
-    values = {"name": CARRIER, "throughput": 100_000, "source": "10690001", "bind": binds}
+    """A carrier that may be sent as much as it takes, whose whole window is for everybody."""
+    values = {"name": CARRIER, "throughput": 100_000, "source": "10690001", "bind": binds, "otp_share": 0.0}
     return CarrierSettings(**(values | fields))
 
 

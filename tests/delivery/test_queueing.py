@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from gateway.message import PartStatus, Priority, Record, Status
+from gateway.message import Level, PartStatus, Priority, Record, Status
 from gateway.smpp import CommandStatus
 from gateway.store.api import StoreDamagedError
 from tests.delivery.rig import RESEND, WAIT, Rig, running
@@ -100,10 +100,10 @@ async def test_a_message_that_is_settled_while_its_lane_is_read_does_not_go_twic
         first = await rig.accept(category=RESEND)
         await eventually(lambda: len(smsc.submits) == 1)
         rig.store.queued = answer_late
-        rig.carrier.lanes[Priority.NORMAL].rewind(first.id)  # as the release of an older message does
-        rig.carrier.lanes[Priority.NORMAL].settle_on_disk()
+        rig.carrier.queues.rewind(first)  # as the release of an older message does
+        rig.carrier.queues.settle_on_disk(first.lane)
         rig.carrier.wake()
-        await eventually(lambda: rig.carrier.lanes[Priority.NORMAL]._latest_when_read is not None)
+        await eventually(lambda: rig.carrier.queues.levels[Level.NORMAL].lane(first.lane)._latest_when_read is not None)
         message_id = smsc.accept(smsc.submits[0])
         await rig.until(first, Status.SUBMITTED)
         assert await smsc.deliver(receipt(smsc.submits[0], message_id)) == 0
@@ -189,10 +189,10 @@ async def test_a_scheduled_message_is_sent_at_its_time_and_not_before():
 
 async def test_a_clock_that_went_back_sends_nothing_early():
     async with scripted() as smsc, running(a_carrier(smsc)) as rig:
-        record = await rig.accept(send_at=rig.now() + 100)
-        rig.ahead_milliseconds = -2_000
+        record = await rig.accept(send_at=rig.now() + 1_000)
+        rig.ahead_milliseconds = -20_000
         await rig.until(await rig.accept(), Status.SUBMITTED)
-        await asyncio.sleep(0.2)  # past its time, had the clock not gone back
+        await asyncio.sleep(1.2)  # past its time, had the clock not gone back
         assert rig.status_on_disk(record) is Status.SCHEDULED
         assert len(smsc.submits) == 1
 
