@@ -19,11 +19,11 @@ import structlog
 from gateway.account import Account
 from gateway.callbacks.callbacks import Callbacks
 from gateway.cap_snapshots import CapSnapshots
+from gateway.carrier_desk import CarrierDesk
 from gateway.config import Config, load_holidays, load_plan, load_ported, load_receipt_codes
 from gateway.config_errors import ConfigError
 from gateway.consent import Consent
 from gateway.delivery.binds import Bind
-from gateway.delivery.carriers import Carrier
 from gateway.delivery.delivery import Delivery
 from gateway.delivery.durable import AfterCommit
 from gateway.delivery.last_sent import LastSent
@@ -32,10 +32,11 @@ from gateway.delivery.owners import Owners
 from gateway.delivery.settings import CarrierSettings
 from gateway.delivery.shared import Shared
 from gateway.gate import PolicyGate
+from gateway.http.carriers import CarrierControls
 from gateway.http.control import ControlCalls
 from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys
-from gateway.http.operations import BindView, CarrierView
+from gateway.http.operations import CarrierView
 from gateway.http.ported import PortedNumbers
 from gateway.http.refusals import RefusalCalls
 from gateway.http.reload import ReloadCalls
@@ -216,7 +217,7 @@ class Gateway:
 
     def carriers(self) -> list[CarrierView]:
         assert self._delivery is not None
-        return [_carrier_view(carrier) for carrier in self._delivery.carriers.values()]
+        return CarrierDesk(self._delivery).carriers()
 
     # --- start -------------------------------------------------------------------------------------------------------
 
@@ -326,6 +327,7 @@ class Gateway:
             calls=[
                 ControlCalls(delivery.cancel, delivery.batches),
                 *self._consent.calls(),
+                CarrierControls(CarrierDesk(delivery), self._consent.audit),
                 HeldCalls(Reviews(delivery, self._store, self._consent.audit), self._words.words_of),
                 ReloadCalls(self.reload, self._consent.audit),
                 PortedNumbers(self._ports, takes_hashes=bool(self._config.numbers.ported_key)),
@@ -522,23 +524,3 @@ def _disk_free(directory: str) -> list[Sample]:
         return [((), shutil.disk_usage(directory).free)]
     except OSError:  # what cannot be asked has no sample, which an alert can see
         return []
-
-
-def _carrier_view(carrier: Carrier) -> CarrierView:
-    return CarrierView(
-        name=carrier.name,
-        state="up" if carrier.is_up else "down",
-        rate=carrier.rate,
-        queued=carrier.waiting,
-        binds=tuple(
-            BindView(
-                name=bind.name,
-                state="bound" if bind.is_up else "down",
-                window=bind.settings.window,
-                in_use=bind.in_use,
-                since=bind.since,
-                error=bind.error,
-            )
-            for bind in carrier.binds
-        ),
-    )

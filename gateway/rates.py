@@ -21,10 +21,10 @@ class TokenBucket:
         self._tokens = depth
         self._filled_at = now
 
-    def ready_in(self, *, now: float, leave: float = 0.0) -> float:
-        """Seconds until there is a token beside those to be left: 0 for now."""
-        elapsed = now - self._filled_at
-        if elapsed > 0:
+    def ready_in(self, *, now: float | None = None, leave: float = 0.0) -> float:
+        """Seconds until there is a token beside those to be left: 0 for now. `now` None: from the last look."""
+        elapsed = 0.0 if now is None else now - self._filled_at
+        if now is not None and elapsed > 0:
             self._tokens = min(self._depth, self._tokens + elapsed * self.rate)
             self._filled_at = now
         missing = 1 + leave - self._tokens

@@ -7,7 +7,8 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from contextlib import suppress
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -42,6 +43,7 @@ _REQUESTS: Final = {
     BindMode.RECEIVER: BindReceiver,
 }
 _VERSIONS: Final = {InterfaceVersion.V3_4: 0x34, InterfaceVersion.V5_0: 0x50}  # SMPP 5.0, section 4.7.13
+DRAIN_LOOK_SECONDS: Final = 0.02
 STABLE_SECONDS: Final = 10.0  # a bind that lasted this long starts its backoff afresh when it is lost
 # A submit_sm has more octets than this, with any text: so many of them a slot of the window are less than one window,
 # and that is all that may wait in front of a one-time password on its way into the socket.
@@ -105,6 +107,7 @@ class Bind:
         self._bound: asyncio.Future[str] | None = None  # why the bind under way has failed; "" when it has not
         self._leaving = False  # the session is ending: it takes no more requests
         self._closing = asyncio.Event()  # it shall not be opened again
+        self._rebind = asyncio.Event()  # it shall be closed and opened again, at once
         self._log = log.bind(bind=settings.name)
 
     @property
@@ -147,6 +150,7 @@ class Bind:
     async def run(self) -> None:
         """Keep the bind up until it is closed."""
         while not self._closing.is_set():
+            self._rebind.clear()  # what comes now is what was asked for
             try:
                 connection = await self._open()
             except (OSError, TimeoutError, TlsFault, SmppError, BindRefused) as error:
@@ -155,14 +159,39 @@ class Bind:
                 up_at = time.monotonic()
                 if self._closing.is_set():
                     await connection.unbind()
-                await connection.closed
+                await self._until_closed(connection)
                 if time.monotonic() - up_at >= STABLE_SECONDS:
                     self._backoff.reset()
             if self._closing.is_set():
                 return
-            delay = self._backoff.next()
-            self._log.info("bind is down", error=self.error, retry_in_seconds=round(delay, 2))
-            await asyncio.sleep(delay)
+            if not self._rebind.is_set():
+                delay = self._backoff.next()
+                self._log.info("bind is down", error=self.error, retry_in_seconds=round(delay, 2))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(delay):
+                        await self._rebind.wait()
+
+    def rebind(self) -> None:
+        """Finish what is under way, unbind, and bind again; when it is down: try at once."""
+        self._backoff.reset()
+        self._rebind.set()
+
+    async def _until_closed(self, connection: Connection) -> None:
+        """Return when the connection has ended, which is also when it is to be opened again."""
+        asked = asyncio.create_task(self._rebind.wait())
+        ends: set[asyncio.Future[Any]] = {asked, connection.closed}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+        if connection.closed.done():
+            return
+        self._leaving = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._session_settings.response_timeout_seconds
+        while self.in_use and not connection.closed.done() and loop.time() < deadline:  # noqa: ASYNC110 no event for it
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+        await connection.unbind()
 
     def ask(self, body: Body) -> Question:
         """Send a request about a message. Only while it has a slot free: see `free`."""

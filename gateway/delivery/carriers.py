@@ -28,14 +28,14 @@ from gateway.delivery.pool import Pool
 from gateway.delivery.questions import Question
 from gateway.delivery.queues import Queues
 from gateway.delivery.refills import Refills
-from gateway.delivery.settings import CarrierSettings, OnDoubt
+from gateway.delivery.settings import CarrierSettings, OnDoubt, WhenPaused
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.delivery.sources import SourceLimits
 from gateway.delivery.turns import Turns
 from gateway.delivery.underway import Handover, UnderWay
 from gateway.delivery.waiting import Waiting
 from gateway.delivery.wording import word_record
-from gateway.message import FINAL, Attempt, MessageId, Milliseconds, PartStatus, Priority, Record, Status
+from gateway.message import FINAL, Attempt, Level, MessageId, Milliseconds, PartStatus, Priority, Record, Status
 from gateway.rates import delay_seconds
 from gateway.rulings import NotHere, Stop, Wait
 from gateway.smpp import CancelSm, EncodeError, Pdu, QuerySm, SubmitSm
@@ -138,6 +138,8 @@ class Carrier:
         self.receipt_seconds = metrics.receipt_seconds.series((settings.name,))
         self.stopping = False
         self.is_up = False  # whether some bind could send now
+        self._down_since = self._loop.time()
+        self.paused: WhenPaused | None = None  # an operator has paused it, and this becomes of its queue
 
     @property
     def name(self) -> str:
@@ -146,7 +148,17 @@ class Carrier:
     @property
     def is_usable(self) -> bool:
         """Whether what comes to it now would leave."""
-        return self.is_up
+        return self.is_up and self.paused is None
+
+    @property
+    def gives_away(self) -> bool:
+        """Whether it is paused, and what waits for it is to go by others."""
+        return self.paused is WhenPaused.MOVE
+
+    @property
+    def seconds_down(self) -> float:
+        """How long none of its binds has been able to send; 0 while one is."""
+        return 0.0 if self.is_up else self._loop.time() - self._down_since
 
     @property
     def rate(self) -> float:
@@ -196,6 +208,22 @@ class Carrier:
             self._put_back.add(record.id)
             self.queues.put_back(record)
             self.wake()
+
+    def pause(self, queue: WhenPaused | None) -> None:
+        """Begin no more messages, and give the queue away or not; None: go on."""
+        self.paused = queue
+        self.wake()
+
+    def take_waiting(self, level: Level, *, most: int) -> list[Record]:
+        """Take messages of a level out of the queue, of those in memory; what is on disk follows them there."""
+        queue, now, at = self.queues.levels[level], self._loop.time(), self._shared.clock()
+        taken: list[Record] = []
+        while len(taken) < most and (lane := queue.next_lane(now)) is not None:
+            record = self._take(queue, lane, at)
+            if record is not None:
+                taken.append(record)
+        self.wake()
+        return taken
 
     def expire_waiting(self) -> None:
         """End those that went in part, or came back, and cannot go on before their validity ends."""
@@ -257,8 +285,9 @@ class Carrier:
         queues, under_way = self.queues, self._under_way
         refused, most = len(self._retries), self._shared.settings.lane_window
         # When so much is refused for now, more of it would only fill the memory.
-        otp = queues.otp.next_lane(now) if refused < 2 * most else None
-        others = queues.next_of_others(now) if refused < most else None
+        goes_on = self.paused is None  # else only what has begun is finished
+        otp = queues.otp.next_lane(now) if goes_on and refused < 2 * most else None
+        others = queues.next_of_others(now) if goes_on and refused < most else None
         otp_waits = otp is not None or self._pool.goes_on(under_way.otp, takes_kept=True)
         others_wait = others is not None or self._pool.goes_on(under_way.others, takes_kept=otp_waits)
         turn = self._turns.next((otp_waits, others_wait))
@@ -434,7 +463,9 @@ class Carrier:
     def bind_is_down(self, bind: Bind, connection: Connection) -> None:
         """What was not handed over yet leaves by another bind, or later."""
         self._listener.connection_ended(self, connection)
-        self.is_up = self._pool.is_up
+        if self.is_up and not self._pool.is_up:
+            self.is_up = False
+            self._down_since = self._loop.time()
         for record in self._under_way.leave(bind.name):
             self.send_again(record)
         self.wake()

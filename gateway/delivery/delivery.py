@@ -20,11 +20,13 @@ from gateway.delivery.elsewhere import Elsewhere
 from gateway.delivery.endings import Endings
 from gateway.delivery.handover import source_address
 from gateway.delivery.inbound import Inbound, OwnerOf
+from gateway.delivery.moving import Moving
+from gateway.delivery.pauses import Pauses
 from gateway.delivery.queries import Queries
 from gateway.delivery.reactions import Reactions
 from gateway.delivery.receipt_codes import NO_CODES, ReceiptCodes
 from gateway.delivery.receipts import Receipts
-from gateway.delivery.settings import CarrierSettings, OnDoubt
+from gateway.delivery.settings import CarrierSettings, OnDoubt, WhenPaused
 from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
 from gateway.delivery.sweeps import Sweeps
 from gateway.delivery.waiting import Waiting
@@ -84,6 +86,8 @@ class Delivery:
             for settings in carriers
         }
         self.elsewhere.carriers = self.carriers
+        self._moving = Moving(shared, self.carriers, self.elsewhere)
+        self._pauses = Pauses(shared.store)
         self._receipts.load(self.carriers, recovered.receipts)
         endings = Endings(self.carriers)
         self._queries = Queries(shared, self.carriers, self._receipts.state_told)
@@ -93,8 +97,23 @@ class Delivery:
         self.batches = Batches(shared, self.carriers, cancelling, next_id)
 
     def is_up(self, carrier: str) -> bool:
-        """Whether a carrier could be sent to now."""
-        return self.carriers[carrier].is_up
+        """Whether a carrier could be sent to now, and is not paused."""
+        return self.carriers[carrier].is_usable
+
+    async def pause(self, carrier: str, queue: WhenPaused | None = None) -> None:
+        """Begin no more messages by a carrier, which outlives a restart. Returns when that is on disk.
+
+        Raises StoreError. None: what its settings say becomes of its queue.
+        """
+        paused = self.carriers[carrier]
+        queue = queue or paused.settings.when_paused
+        await self._pauses.add(carrier, queue)
+        paused.pause(queue)
+
+    async def resume(self, carrier: str) -> None:
+        """Go on with a paused carrier. Returns when that is on disk. Raises StoreError."""
+        await self._pauses.remove(carrier)
+        self.carriers[carrier].pause(None)
 
     def accept(self, records: Sequence[Record]) -> None:
         """Messages that were just accepted and are on disk."""
@@ -115,6 +134,9 @@ class Delivery:
     async def recover(self) -> None:
         """Take up everything that a stop or a crash left open. Before anything new is accepted."""
         await self.batches.load()
+        for name, queue in (await self._pauses.load()).items():
+            if name in self.carriers:
+                self.carriers[name].pause(queue)
         async for records in self._shared.store.unsettled():
             for record in records:
                 self._shared.live.add(record)
@@ -135,6 +157,7 @@ class Delivery:
                 for bind in carrier.binds:
                     tasks.create_task(bind.run(), name=f"bind {bind.name}")
             tasks.create_task(self._sweep_for_ever(), name="sweeps")
+            tasks.create_task(self._moving.run(), name="moving")
             tasks.create_task(self._waiting.run(), name="scheduled messages")
             tasks.create_task(self.batches.run(), name="batches")
 

@@ -1,7 +1,7 @@
 """Another carrier for a message that the one it waits for does not take, or cannot send.
 
 The choice is made again each time, by the ranking of that moment: what can be sent to now before what is down. A
-message goes to each of its candidates once at most, so it cannot wander.
+message that was refused goes to each of its candidates once at most, so it cannot wander.
 """
 
 from collections.abc import Collection, Mapping
@@ -52,8 +52,7 @@ class Elsewhere:
 
     def next_for(self, record: Record, *, may_wait: bool) -> str | None:
         """The best carrier that a message has not been to. `may_wait`: one that is down or paused will do."""
-        been_to = {attempt.carrier for part in record.state.parts for attempt in part.attempts}
-        return self._first(record, besides=been_to, may_wait=may_wait)
+        return self._first(record, besides=_been_to(record), may_wait=may_wait)
 
     def send(self, record: Record, why: Why, *, may_wait: bool = True) -> bool:
         """Queue a message, all of whose parts wait, for the next carrier that it has not been to.
@@ -67,20 +66,33 @@ class Elsewhere:
         if name is None:
             return False
         before = record.state.parts[0].attempts
-        taker = self.carriers[name]
-        self.note(record, name, why, before=before[-1].carrier if before else "")
-        taker.keep(record)
-        taker.send_again(record)
+        self.move(record, name, why, before=before[-1].carrier if before else "")
         return True
 
-    def note(self, record: Record, name: str, why: Why, *, before: str) -> None:
-        """Put a waiting message down for another carrier: its lane, its timeline, the count."""
+    def usable_for(self, record: Record) -> list[str]:
+        """The carriers that could send a message at once and that it has not been to, best first."""
+        if record.is_final or not outcomes.may_change_carrier(record):
+            return []
+        been_to = _been_to(record)
+        return [name for name in self._ranked(record, besides=been_to) if self.carriers[name].is_usable]
+
+    def move(self, record: Record, name: str, why: Why, *, before: str) -> None:
+        """Let a message that waits, and is in memory and in no lane, go by another carrier: it is written so."""
+        taker = self.carriers[name]
         record.lane = lane_name(name, record.message)
         outcomes.changed_carrier(record, f"goes by {name}: {why}", at=self._shared.clock())
         self._shared.metrics.messages_moved.add((before, why))
+        taker.keep(record)
+        taker.send_again(record)
+
+    def _ranked(self, record: Record, *, besides: Collection[str]) -> list[str]:
+        return [name for name in self._shared.rank(record.message) if name in self.carriers and name not in besides]
 
     def _first(self, record: Record, *, besides: Collection[str], may_wait: bool = True) -> str | None:
-        carriers = self.carriers
-        ranked = [name for name in self._shared.rank(record.message) if name in carriers and name not in besides]
-        usable = next((name for name in ranked if carriers[name].is_usable), None)
+        ranked = self._ranked(record, besides=besides)
+        usable = next((name for name in ranked if self.carriers[name].is_usable), None)
         return usable or (ranked[0] if ranked and may_wait else None)
+
+
+def _been_to(record: Record) -> set[str]:
+    return {attempt.carrier for part in record.state.parts for attempt in part.attempts}

@@ -34,10 +34,11 @@ class LevelQueue:
         self._in_turn: deque[Lane] = deque()  # those with something in memory, in the order of their turns
         self._blocked: list[tuple[float, str]] = []  # heap: those whose next message may not go before then
         self._wanting: dict[str, Lane] = {}  # those that should be looked at for a refill
+        self.set_aside = 0  # taken, and perhaps put back: they wait here until that is settled
 
     def __len__(self) -> int:
         """How many wait, in memory and on disk."""
-        return sum(map(len, self._lanes.values()))
+        return sum(map(len, self._lanes.values())) + self.set_aside
 
     def add(self, lane: Lane) -> None:
         """A lane as a start found it."""

@@ -102,6 +102,13 @@ class BindSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reconnect_longest_seconds: Seconds = 30.0
 
 
+class WhenPaused(StrEnum):
+    """What becomes of the queue of a carrier while an operator has paused it."""
+
+    KEEP = "keep"  # it waits there, and expires there
+    MOVE = "move"  # it goes by others
+
+
 class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One SMSC account: a pool of binds that share one rate."""
 
@@ -124,6 +131,7 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     receipt_codes: str = ""  # a CSV file; empty: the one that comes with the gateway
     query_sm: bool = False  # it answers query_sm: it is asked for what became of messages whose receipt is overdue
     cancel_sm: bool = False  # it takes cancel_sm, for messages that it has not delivered yet
+    when_paused: WhenPaused = WhenPaused.KEEP
     user_message_reference: bool = True  # send TLV 0x0204, so that receipts can be told apart without an id
     bind: tuple[BindSettings, ...] = ()
 
@@ -148,6 +156,7 @@ class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     sweep_seconds: Seconds = 10.0  # how often validity and receipt deadlines are looked at
     attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 20  # submits of one part that were refused for now
     attempts_before_next: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 3  # then the next carrier
+    move_after_seconds: Seconds = 5.0  # what waits for a carrier that is down so long goes by others
     copies: Annotated[int, msgspec.Meta(ge=1, le=20)] = 3  # of one part that may have left without an answer
     retry_first_seconds: Seconds = 0.5
     retry_longest_seconds: Seconds = 60.0

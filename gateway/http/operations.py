@@ -22,7 +22,7 @@ class CarrierView(msgspec.Struct, frozen=True, kw_only=True):
     """One carrier as it stands."""
 
     name: str
-    state: str  # "up" when a bind of it is, else "down"
+    state: str  # "paused" when an operator has paused it, else "up" when a bind of it is, else "down"
     rate: float  # segments a second that it may be sent now
     queued: int  # messages that wait for it
     binds: tuple[BindView, ...]

@@ -44,10 +44,11 @@ class StatusPages:
 
     async def carriers(self, call: Call) -> Answer:
         """Every carrier with its binds."""
-        return answer(call, {"carriers": [_carrier(carrier) for carrier in self._operations.carriers()]})
+        return answer(call, {"carriers": [carrier_page(carrier) for carrier in self._operations.carriers()]})
 
 
-def _carrier(carrier: CarrierView) -> dict[str, object]:
+def carrier_page(carrier: CarrierView) -> dict[str, object]:
+    """A carrier as the API shows it."""
     return {**msgspec.structs.asdict(carrier), "binds": [_bind(bind) for bind in carrier.binds]}
 
 

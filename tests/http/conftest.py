@@ -16,6 +16,7 @@ from gateway.callbacks.callbacks import Callbacks
 from gateway.callbacks.settings import CallbackSettings
 from gateway.controls import BatchState, Cancelled
 from gateway.http.audit import AuditCalls
+from gateway.http.carriers import CarrierControls
 from gateway.http.control import ControlCalls
 from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys, hash_key
@@ -49,6 +50,7 @@ from gateway.routing.networks import Networks
 from gateway.routing.router import Router
 from gateway.routing.routes import CarrierReach
 from gateway.rulings import Reviewed
+from gateway.store.api import StoreError
 from gateway.store.memory import MemoryStore
 from gateway.suppression import Suppressions
 from gateway.usage import Usage, UsageSettings
@@ -119,6 +121,32 @@ class FakeControls:
         self.asked.append(asked)
         if self.error is not None:
             raise self.error
+
+
+class FakeCarrierDesk:
+    """Carriers that remember what was done to them."""
+
+    def __init__(self, operations: FakeOperations) -> None:
+        self._operations = operations
+        self.done: list[tuple[str, ...]] = []
+        self.error: StoreError | None = None
+
+    async def pause(self, name: str, queue: str | None) -> CarrierView | None:
+        return self._do(name, "pause", name, queue or "as configured")
+
+    async def resume(self, name: str) -> CarrierView | None:
+        return self._do(name, "resume", name)
+
+    def rebind(self, name: str) -> CarrierView | None:
+        return self._do("cmcc-a" if name == "cmcc-a-1" else "", "rebind", name)
+
+    def _do(self, carrier: str, *what: str) -> CarrierView | None:
+        if self.error is not None:
+            raise self.error
+        found = [each for each in self._operations.carriers() if each.name == carrier]
+        if found:
+            self.done.append(what)
+        return found[0] if found else None
 
 
 class FakeMetrics:
@@ -221,6 +249,7 @@ class Api:
         )
         self.desk = FakeDesk(self.store, self.clock)
         self.audit = audit = Audit(self.store, self.clock, keep_seconds=86_400)
+        self.carrier_desk = FakeCarrierDesk(self.operations)
         self.opt_outs = OptOuts()
         self.register = OptOutRegister(self.opt_outs, self.store, audit, limit=10_000)
         self.suppressions = Suppressions(self.suppressed, self.store, self.clock, limit=3)
@@ -235,6 +264,7 @@ class Api:
             metrics=self.metrics,
             clock=self.clock,
             calls=[
+                CarrierControls(self.carrier_desk, audit),
                 OptOutCalls(self.register, imports, self.clock),
                 SuppressionCalls(self.suppressions, audit, {"cmcc-a"}),
                 AuditCalls(audit),
