@@ -194,9 +194,12 @@ class Batches:
                 page = await store.unsent(stopped.account, stopped.batch, after=after, limit=AT_ONCE)
                 records = [record for record in page.records if record.id <= stopped.through]
                 ends = {self._cancelling.end_waiting(reading, record) for record in records}
+                # What a lane let go of since the read began may be newer on disk than what was read: look once more.
+                is_whole = reading.dropped.isdisjoint(record.id for record in records)
             found += len(records)
             commits = [commit for commit in ends if commit is not None]
             if commits:
                 await asyncio.wait(commits)
-            after = page.cursor
+            if is_whole:
+                after = page.cursor
         return found

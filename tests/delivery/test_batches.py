@@ -198,6 +198,23 @@ async def test_all_of_a_batch_that_waits_is_cancelled_and_nothing_else(gate):
             assert rig.carrier.waiting == 0
 
 
+async def test_what_leaves_the_memory_while_a_batch_is_read_is_cancelled_before_the_answer_too(gate):
+    async with scripted() as smsc, running(a_carrier(smsc, throughput=2), gate=gate) as rig:
+        await hand_in(rig, "gone", 6)
+        await eventually(lambda: len(smsc.submits) == 1)
+        unsent = rig.store.unsent
+
+        async def read_slowly(*args, **fields):
+            page = await unsent(*args, **fields)
+            await eventually(lambda: len(rig.shared.live) <= 1)  # the lane lets go of those that are stopped
+            return page
+
+        rig.store.unsent = read_slowly
+        found = await rig.delivery.batches.cancel("demo", "gone", wait_seconds=10)
+        assert found is not None
+        assert found.tally.counts[Status.CANCELLED] == 5
+
+
 async def test_what_is_accepted_after_the_cancel_is_sent(gate):
     async with scripted() as smsc:
         carrier = a_carrier(smsc)
