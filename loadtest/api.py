@@ -1,17 +1,16 @@
 """A client of the gateway's HTTP API, as its users have: it knows the contract, and nothing of the inside."""
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from loadtest.answers import MessageSeen, Page, Readiness, Reply, read, shown, total
 from loadtest.errors import CannotRun
+from loadtest.guard import check_host
 
 PAGE: Final = 1000  # messages, the most that a page has
 
@@ -24,11 +23,11 @@ _TIMEOUT_SECONDS: Final = 60.0
 class Api:
     """The calls of one gateway with one key, over a pool of kept connections. Raises CannotRun when it cannot be asked.
 
-    Only loopback: what a run sends goes to numbers that it made up, and they could be somebody's.
+    Only loopback, or the host that is `allowed`: see guard.py.
     """
 
-    def __init__(self, base_url: str, key: str, *, connections: int = 8) -> None:
-        check_loopback(base_url)
+    def __init__(self, base_url: str, key: str, *, connections: int = 8, allowed: str = "") -> None:
+        check_host(base_url, allowed)
         self.base_url: Final = base_url
         self._key = key
         self._connections = connections
@@ -61,6 +60,15 @@ class Api:
                 break
             await asyncio.sleep(float(retry_after or 1))
         return reply
+
+    async def submit_once(self, body: bytes) -> tuple[int, bytes]:
+        """Hand in the same, and return the answer whatever it is. Raises CannotRun where there is none."""
+        status, answer, _ = await self._call("POST", "/v1/messages", body)
+        return status, answer
+
+    async def events(self, cursor: str, *, limit: int) -> bytes:
+        """Return what the account is told, from a cursor on."""
+        return await self._get("/v1/events", {"limit": str(limit)} | ({"cursor": cursor} if cursor else {}))
 
     async def pages(self, **filters: str) -> AsyncIterator[list[MessageSeen]]:
         """Return the messages of the last 24 hours that fit, newest first, a page at a time."""
@@ -96,14 +104,3 @@ class Api:
                 return response.status, await response.read(), response.headers.get("Retry-After")
         except (aiohttp.ClientError, TimeoutError) as error:
             raise CannotRun(f"the gateway cannot be asked: {method} {self.base_url}{path}: {error!r}") from error
-
-
-def check_loopback(url: str) -> None:
-    """Raise CannotRun when `url` leads to another machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise CannotRun(f"{url}: must be on loopback: made-up numbers are never sent to real carriers")

@@ -52,6 +52,19 @@ def change_carriers(tables: Tables, change: Callable[[Tables], Tables]) -> Table
     return {**tables, "carrier": [change(carrier) for carrier in tables.get("carrier", [])]}
 
 
+def with_accounts(tables: Tables, path: Path, count: int, *, callback: Tables) -> tuple[Tables, list[str]]:
+    """Return the config with `count` accounts like its first one, all called back alike, and their keys."""
+    name, key = account_of(tables, path)
+    first = next(account for account in tables["account"] if account["name"] == name)
+    rest = [account for account in tables["account"] if account is not first]
+    keys = [key, *(f"{key}-{n}" for n in range(2, count + 1))]
+    copies = [
+        {**first, "name": name if n == 1 else f"{name}-{n}", "key": key, "callback": callback}
+        for n, key in enumerate(keys, 1)
+    ]
+    return {**tables, "account": [*copies, *rest]}, keys
+
+
 def to_toml(tables: Tables) -> str:
     """Return a config as TOML, one setting or table a line: what it has are tables, lists, text, numbers and truths."""
     return "".join(f"{json.dumps(name)} = {_value(value)}\n" for name, value in tables.items())

@@ -26,6 +26,8 @@ class Submitted(msgspec.Struct, frozen=True):
     n: int
     phone: str
     part: Place | None = None
+    at: str = ""  # RFC 3339
+    taken_as: str = ""  # the id that it was processed under; none where it was refused
 
 
 class Control:

@@ -36,6 +36,17 @@ _CODES: Final = (
     "{estate}访客验证码{code}，10分钟内有效，请出示给门岗核对。",
 )
 
+# An advertisement ends with how to be spared of it.
+_INVITATIONS: Final = (
+    "{estate}业主您好，{month}月{day}日在小区广场举办邻里集市，凭短信到服务中心领取纪念品一份，拒收请回复R",
+    "{name}您好，{estate}会所游泳课程{month}月{day}日开课，业主报名享八折，名额有限，拒收请回复R",
+)
+
+
+def invitation(source: random.Random) -> str:
+    """Return an advertisement that makes one part with the signature."""
+    return _fill(source.choice(_INVITATIONS), source)
+
 
 def notice(source: random.Random) -> str:
     """Return a notice that makes one part with the signature."""

@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from loadtest.api import Api, check_loopback
+from loadtest.api import Api
 from loadtest.errors import CannotRun
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -77,13 +77,6 @@ async def test_a_gateway_that_is_not_there_is_named():
     async with Api(api.base_url, "demo-key") as gone:
         with pytest.raises(CannotRun, match=rf"cannot be asked: POST {api.base_url}"):
             await gone.submit(b"{}")
-
-
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080", "http://127.9.9.9"]
-)
-def test_loopback_may_be_sent_to(url: str):
-    check_loopback(url)
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1:8080", "http://sms.example.com", "http://0.0.0.0:80", "http:///x"])
