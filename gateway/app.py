@@ -68,6 +68,7 @@ from gateway.routing.ported import PortTable
 from gateway.routing.router import Router
 from gateway.routing.routes import CarrierReach
 from gateway.rules import Rules
+from gateway.service_manager import ServiceManager
 from gateway.store.api import Store, StoreError
 from gateway.store.sqlite import SqliteStore
 from gateway.usage import Usage
@@ -91,8 +92,10 @@ log = structlog.get_logger(__name__)
 class Gateway:
     """One running gateway: what the API asks of it beside messages."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, service: ServiceManager | None = None) -> None:
+        """`service`: told of the start, of every turn of the loop, and of the stop."""
         self._config = config
+        self._service = service or ServiceManager({})
         self._networks = Networks(
             load_plan(config),
             file=load_ported(config),
@@ -198,6 +201,7 @@ class Gateway:
             self._ready = True
             host, port = server.address
             log.info("the gateway is ready", listen=f"{host}:{port}", carriers=len(delivery.carriers))
+            self._service.ready(f"listens on {host}:{port}")
             on_ready(f"{host}:{port}")
             keep_caps = snapshots.run(last_id=lambda: ids.last, oldest_open=intake.oldest_under_way)
             keep_usage = self._usage.run(intake.known_through, wall_clock)
@@ -422,6 +426,7 @@ class Gateway:
         try:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             log.info("the gateway stops: it finishes what is under way")
+            self._service.stopping()
             server.stop_accepting()
             await delivery.drain()
             await delivery.unbind()
@@ -473,7 +478,9 @@ class Gateway:
         while True:
             due = loop.time() + LAG_LOOK_SECONDS
             await asyncio.sleep(LAG_LOOK_SECONDS)
-            self._metrics.event_loop_lag_seconds.observe(max(0.0, loop.time() - due))
+            now = loop.time()
+            self._metrics.event_loop_lag_seconds.observe(max(0.0, now - due))
+            self._service.alive(now)
 
 
 def wall_clock() -> Milliseconds:
@@ -485,7 +492,7 @@ async def run(config: Config, on_ready: Callable[[str], None] = lambda _: None) 
     """Run a gateway until SIGTERM or SIGINT. Raises as `Gateway.run` does."""
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-    gateway = Gateway(config)
+    gateway = Gateway(config, service=ServiceManager())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, gateway.stop)
