@@ -109,7 +109,13 @@ class Gateway:
         self._rules = Rules(config)
         self._words = Wordbook(config)
         self._metrics = Metrics()
-        self._store: Store = SqliteStore(config.store, on_batch=self._metrics.commit_seconds.observe)
+        self._store: Store = SqliteStore(
+            config.store,
+            on_batch=self._metrics.commit_seconds.observe,
+            on_damage=lambda error: log.error(
+                "a file of the store is damaged: the others are served", error=str(error)
+            ),
+        )
         self._waiting: dict[Status, int] = {}
         self._callbacks = Callbacks(
             {account.name: account.callback for account in config.account if account.callback is not None},
@@ -401,6 +407,12 @@ class Gateway:
             "Free on the disk of the store.",
             (),
             lambda: _disk_free(self._config.store.path),
+        )
+        add(
+            "gateway_damaged_files",
+            "Files of the store that could not be read.",
+            (),
+            lambda: [((), self._store.damaged_files)],
         )
         add(
             "gateway_receipts_overdue",

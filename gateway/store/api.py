@@ -214,6 +214,10 @@ class Store(Protocol):
         """Whether so little of the disk is free that nothing new is kept; what becomes of older messages still is."""
 
     @property
+    def damaged_files(self) -> int:
+        """How many files could not be read so far; what is in them cannot be asked for, and everything else can."""
+
+    @property
     def open_messages(self) -> Mapping[str, int]:
         """How many messages of each account are on disk and not final."""
 
@@ -322,12 +326,15 @@ class Store(Protocol):
         """
 
     async def find_attempts(self, carrier: str, carrier_message_ids: Sequence[str]) -> list[Record]:
-        """Records with an attempt at this carrier that was given one of these ids, newest first."""
+        """Records with an attempt at this carrier that was given one of these ids, newest first.
+
+        Those in a file that cannot be read are left out if all messages in it have ended.
+        """
 
     def client_refs(self, *, since: Milliseconds) -> AsyncIterator[list[tuple[str, str, MessageId]]]:
         """(account, client_ref, id) of every message since then that has a client_ref, in chunks, oldest first.
 
-        For a start.
+        For a start. Those in a file that cannot be read are left out if all messages in it have ended.
         """
 
     async def appended(self, *, after: MessageId, limit: int) -> list[Record]:
@@ -340,7 +347,7 @@ class Store(Protocol):
         """
 
     async def inbound(self, *, after: MessageId, limit: int) -> list[InboundMessage]:
-        """Inbound messages, oldest first."""
+        """Inbound messages, oldest first; those in a file that cannot be read are left out. For a start."""
 
     async def find_inbound(self, query: InboundQuery) -> InboundPage:
         """One page of inbound messages, newest first."""
@@ -351,7 +358,8 @@ class Store(Protocol):
     async def events(self, account: str, *, after: EventId, through: EventId | None = None, limit: int) -> list[Event]:
         """Events of an account with ids above `after`, and up to `through`, in the order of their ids.
 
-        None is missing between those it gives, and none that comes later has a lower id than any of them.
+        None that comes later has a lower id than any of them, and none is missing between them but those in a file that
+        cannot be read.
         """
 
     async def count_events(self, account: str, *, after: EventId) -> int:

@@ -1,7 +1,7 @@
 """Reading: one thread with connections of its own, which can change nothing; so a list never disturbs a commit."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from itertools import groupby
 from pathlib import Path
@@ -74,8 +74,17 @@ _ENTRIES: Final = (
 class Reader:
     """Answers questions about data files. One thread uses it. Raises StoreError."""
 
-    def __init__(self, lanes: Lanes, gate: AbstractContextManager[object], *, open_files: int) -> None:
+    def __init__(
+        self,
+        lanes: Lanes,
+        gate: AbstractContextManager[object],
+        *,
+        open_files: int,
+        on_damage: Callable[[Path, StoreDamagedError], None] = lambda _path, _error: None,
+    ) -> None:
+        """`on_damage` is told of a file whenever it cannot be read, in the reader's thread."""
         self._lanes = lanes
+        self._on_damage = on_damage
         self._gate = gate  # held while a statement runs
         self._open_files = open_files
         self._connections: OrderedDict[Path, Connection] = OrderedDict()  # used longest ago first
@@ -87,9 +96,13 @@ class Reader:
 
     def rows(self, path: Path, statement: str, arguments: Sequence[object]) -> list[Any]:
         """What a question to one file yields."""
-        with self._gate, naming(path):
-            rows: list[Any] = self._connection(path).execute(statement, arguments).fetchall()
-            return rows
+        try:
+            with self._gate, naming(path):
+                rows: list[Any] = self._connection(path).execute(statement, arguments).fetchall()
+                return rows
+        except StoreDamagedError as error:
+            self._on_damage(path, error)
+            raise
 
     def records(self, file: DataFile, statement: str, arguments: Sequence[object]) -> list[Record]:
         """The records that a question for the columns of `RECORD` yields."""
@@ -98,7 +111,9 @@ class Reader:
         try:
             return [decode_record(lane, body, state, due, lanes) for _, lane, body, state, due in rows]
         except msgspec.DecodeError as error:
-            raise StoreDamagedError(f"{file.path}: {error}: {RESTORE}") from error
+            damaged = StoreDamagedError(f"{file.path}: {error}: {RESTORE}")
+            self._on_damage(file.path, damaged)
+            raise damaged from error
 
     def read(self, files: Sequence[DataFile], message_id: MessageId) -> Record | None:
         """The record with this id, if it is in one of `files`, which are given oldest first."""
@@ -183,7 +198,7 @@ class Reader:
             if len(found) < limit:
                 statement = "SELECT body FROM inbound WHERE id > ? ORDER BY id LIMIT ?"
                 found += [
-                    decode_inbound(body) for (body,) in self.rows(file.path, statement, (after, limit - len(found)))
+                    decode_inbound(body) for (body,) in self._readable(file, statement, (after, limit - len(found)))
                 ]
         return found
 
@@ -243,19 +258,26 @@ class Reader:
             rows: list[Any] = []
             for file in files:
                 arguments = (account, after, min(last_of_block, through), limit - len(found))
-                rows += self.rows(file.path, _EVENTS, arguments)
+                rows += self._readable(file, _EVENTS, arguments)
             rows.sort()
             found += [_event(account, row) for row in rows[: limit - len(found)]]
             after = max(after, last_of_block)
         return found
 
     def count_events(self, files: Iterable[DataFile], account: str, *, after: EventId) -> int:
-        return sum(self.rows(file.path, _COUNT_EVENTS, (account, after))[0][0] for file in files)
+        return sum(count for file in files for (count,) in self._readable(file, _COUNT_EVENTS, (account, after)))
 
     def entries(self, control: Path, table: str, *, after: str, prefix: str, limit: int) -> list[tuple[str, bytes]]:
         """Entries of `control.db` in the order of their keys."""
         arguments = (table, after, prefix, f"{prefix}\U0010ffff", limit)
         return [(key, value) for key, value in self.rows(control, _ENTRIES, arguments)]
+
+    def _readable(self, file: DataFile, statement: str, arguments: Sequence[object]) -> list[Any]:
+        """What a question yields, and nothing where the file cannot be read: others shall be told of the rest."""
+        try:
+            return self.rows(file.path, statement, arguments)
+        except StoreDamagedError:
+            return []
 
     def _ids(self, path: Path, statement: str, carrier: str, carrier_message_ids: Sequence[str]) -> list[MessageId]:
         arguments = (encode_text(carrier_message_ids), encode_text([carrier]))

@@ -26,6 +26,7 @@ from gateway.store.api import (
     Page,
     Query,
     Recovered,
+    StoreDamagedError,
     StoreError,
     UnmatchedReceipt,
     Wanted,
@@ -66,10 +67,16 @@ class SqliteStore:
         *,
         steps: Sequence[Step] = STEPS,
         on_batch: Callable[[float], None] = lambda _: None,
+        on_damage: Callable[[StoreError], None] = lambda _: None,
     ) -> None:
-        """`on_batch` is told how many seconds each batch took, from its cut until it was on disk, or had failed."""
+        """`on_batch` is told how many seconds each batch took, from its cut until it was on disk, or had failed.
+
+        `on_damage` is told of a file that cannot be read, once.
+        """
         self._settings = settings
         self._on_batch = on_batch
+        self._on_damage = on_damage
+        self._damaged: dict[Path, StoreError] = {}
         self._steps = steps
         self._layout = Layout(Path(settings.path))
         self._catalog = Catalog()
@@ -89,7 +96,9 @@ class SqliteStore:
         self._loop = asyncio.get_running_loop()
         self._writer_thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._reader_thread = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
-        self._reader = Reader(self._lanes, self._gates.reads, open_files=self._settings.open_files)
+        self._reader = Reader(
+            self._lanes, self._gates.reads, open_files=self._settings.open_files, on_damage=self._note_damage
+        )
         try:
             found = await self._loop.run_in_executor(self._writer_thread, self._open_files)
         except BaseException:
@@ -152,6 +161,10 @@ class SqliteStore:
     @property
     def open_total(self) -> int:
         return self._tallies.open_total
+
+    @property
+    def damaged_files(self) -> int:
+        return len(self._damaged)
 
     @property
     def background_failure(self) -> StoreError | None:
@@ -289,11 +302,22 @@ class SqliteStore:
             for file in files_between(files, region.above, region.through):
                 above: MessageId | None = region.above
                 while above is not None:
-                    records, above = await self._ask(
-                        scan_attempts, self._reader, file, carrier, carrier_message_ids, above=above, budget=_STRETCH
-                    )
+                    try:
+                        records, above = await self._ask(
+                            scan_attempts,
+                            self._reader,
+                            file,
+                            carrier,
+                            carrier_message_ids,
+                            above=above,
+                            budget=_STRETCH,
+                        )
+                    except StoreDamagedError:
+                        if not self._can_do_without(file):
+                            raise
+                        break
                     found |= {record.id: record for record in records}
-        for message_id, record in (await self.read_all([*named - found.keys()])).items():
+        for message_id, record in (await self._readable([*named - found.keys()])).items():
             if has_attempt(record, carrier, wanted):
                 found[message_id] = record
         return sorted(found.values(), key=lambda record: record.id, reverse=True)
@@ -341,7 +365,14 @@ class SqliteStore:
         for file in self._catalog.from_id(first_id):
             after: MessageId | None = MessageId(first_id - 1)
             while after is not None:
-                refs, after = await self._ask(self._reader.client_refs, file, since=since, after=after, limit=_STRETCH)
+                try:
+                    refs, after = await self._ask(
+                        self._reader.client_refs, file, since=since, after=after, limit=_STRETCH
+                    )
+                except StoreDamagedError:
+                    if not self._can_do_without(file):
+                        raise
+                    break
                 if refs:
                     yield refs
 
@@ -407,6 +438,30 @@ class SqliteStore:
         if cut.news and report.control is None:
             written = [news.counts() for first_id, news in cut.news.items() if first_id not in report.files]
             self._on_events(written[0] if len(written) == 1 else sum(written, Counter()))
+
+    async def _readable(self, message_ids: Sequence[MessageId]) -> dict[MessageId, Record]:
+        """Like `read_all`, without those in a damaged file whose messages have all ended. Raises StoreDamagedError."""
+        try:
+            return await self.read_all(message_ids)
+        except StoreDamagedError:
+            found: dict[MessageId, Record] = {}
+            for message_id in message_ids:
+                try:
+                    found |= await self.read_all([message_id])
+                except StoreDamagedError:
+                    if not self._can_do_without(self._catalog.holding(message_id)):
+                        raise
+            return found
+
+    def _can_do_without(self, file: DataFile | None) -> bool:
+        """Whether a file that cannot be read holds up nothing: all that is in it has ended."""
+        return file is not None and not self._catalog.is_open(file)
+
+    def _note_damage(self, path: Path, error: StoreError) -> None:
+        """Tell the loop, once; called in the reader's thread."""
+        if path not in self._damaged:
+            self._damaged[path] = error
+            self._loop.call_soon_threadsafe(self._on_damage, error)
 
     async def _await_batch(self) -> None:
         await self._batching.await_batch()

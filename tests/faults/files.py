@@ -79,6 +79,7 @@ async def old_file_damaged(plan: Plan) -> Outcome:
             try:
                 await made.gateway.start()
                 wrong += await _serves(made)
+                wrong += await _is_told_of(made, old)
                 assert await made.gateway.stop() == 0
             except ChildEnded as error:
                 wrong.append(f"does not start: {error}")
@@ -118,6 +119,22 @@ async def _refusal(made: World) -> str:
     except ChildEnded:
         return made.gateway.log()
     raise AssertionError("it started with a damaged live file")
+
+
+async def _is_told_of(made: World, file: Path) -> list[str]:
+    """What is missing of the alert, and of a clear answer about what is in the file."""
+    wrong = []
+    first_id = int(file.stem.rpartition("-")[2])
+    ids = sorted(int(each) for each in made.traffic.accepted if int(each) >= first_id)
+    status = await made.gateway.status_of(f"/v1/messages/{ids[0]}")
+    if status != 503:
+        wrong.append(f"a message in the damaged file is answered with {status}")
+    async with made.gateway.api() as api:
+        if await api.total("gateway_damaged_files") != 1:
+            wrong.append("no metric tells of the damaged file")
+    if made.gateway.log().count(str(file)) != 1:
+        wrong.append(f"the log names the damaged file {made.gateway.log().count(str(file))} times")
+    return wrong
 
 
 async def _serves(made: World) -> list[str]:

@@ -77,6 +77,14 @@ class Gateway:
             assert response.status == 200, f"{path}: {response.status}: {answer}"
             return answer
 
+    async def status_of(self, path: str) -> int:
+        """The status that a call is answered with."""
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}, trust_env=False) as session,
+            session.get(f"{self.url}{path}") as response,
+        ):
+            return response.status
+
     def log(self) -> str:
         """What the present process has written."""
         assert self.child is not None

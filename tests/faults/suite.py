@@ -40,6 +40,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "syncs": Fault(disks.failing_syncs, times=10, short_times=0),
     "torn-log": Fault(files.torn_log, times=20, short_times=1),
     "live-file": Fault(files.live_file_damaged, times=5, short_times=1),
+    "old-file": Fault(files.old_file_damaged, times=5, short_times=1),
     "clock": Fault(clocks.wall_clock_stepped, times=20, short_times=2),
     "half-open-http": Fault(clients.half_open, times=2, short_times=1),
     "slow-bodies": Fault(clients.slow_bodies, times=2, short_times=1),

@@ -10,7 +10,7 @@ import pytest
 from sqlcipher3 import dbapi2
 
 from gateway.message import IdSource, MessageId, Status
-from gateway.store.api import InboundQuery, Query, StoreDamagedError, StoreUnavailableError
+from gateway.store.api import EventId, InboundQuery, Query, StoreDamagedError, StoreUnavailableError
 from gateway.store.files import data_file, data_files_in
 from gateway.store.matching import copy_of
 from gateway.store.settings import LIMITS, StoreSettings
@@ -383,6 +383,88 @@ async def test_a_damaged_old_file_fails_its_own_messages_and_no_others(open_stor
     await store.append([samples.record()])  # at once: nobody else pauses
     await store.update(samples.enter(records[1], Status.SENDING))
     assert await store.read(records[1].id) == copy_of(records[1])
+
+
+async def test_a_damaged_old_file_is_told_of_once_and_keeps_no_start_from_the_other_refs(plain, samples):
+    told: list[str] = []
+    settings = msgspec.structs.replace(plain, file_messages=1, late_change_seconds=0.0)
+    store = SqliteStore(settings, on_damage=lambda error: told.append(str(error)))
+    await store.open()
+    records = [samples.record(client_ref=f"ref-{n}") for n in range(2)]
+    for record in records:
+        await store.append([record])
+    await store.update(samples.enter(records[0], Status.CANCELLED))
+    await store.close()
+    old = files(plain)[0].path
+    old.write_bytes(b"x" * 8192)
+
+    store = SqliteStore(settings, on_damage=lambda error: told.append(str(error)))
+    await store.open()
+    assert store.damaged_files == 0
+    for _ in range(2):
+        refs = [ref for chunk in [some async for some in store.client_refs(since=0)] for ref in chunk]
+        assert [ref for _, ref, _ in refs] == ["ref-1"]
+    assert store.damaged_files == 1
+    await asyncio.sleep(0)
+    [said] = told
+    assert said.startswith(f"{old}: ")
+    await store.close()
+
+
+async def test_events_of_a_damaged_file_are_left_out_and_those_of_others_are_not(plain, samples):
+    settings = msgspec.structs.replace(plain, file_messages=1, late_change_seconds=0.0)
+    store = SqliteStore(settings)
+    await store.open()
+    store.watch_events({"demo": frozenset({Status.CANCELLED})}, lambda _: None)
+    records = samples.records(2)
+    for record in records:
+        await store.append([record])
+    for record in records:
+        await store.update(samples.enter(record, Status.CANCELLED))
+    await store.close()
+    files(plain)[0].path.write_bytes(b"x" * 8192)
+
+    store = SqliteStore(settings)
+    await store.open()
+    assert await store.count_events("demo", after=EventId(0)) == 1
+    assert [event.message_id for event in await store.events("demo", after=EventId(0), limit=10)] == [records[1].id]
+    assert store.damaged_files == 1
+    await store.close()
+
+
+async def test_a_damaged_file_with_open_messages_holds_up_receipts_that_may_be_for_them(plain, samples):
+    settings = msgspec.structs.replace(plain, file_messages=1, late_change_seconds=0.0)
+    store = SqliteStore(settings)
+    await store.open()
+    records = samples.records(2)
+    for n, record in enumerate(records):
+        await store.append([record])
+        await store.update(samples.submit(record, f"id-{n}"))
+    await store.close()
+    store = SqliteStore(settings)
+    await store.open()
+    files(plain)[0].path.write_bytes(b"x" * 8192)
+    with pytest.raises(StoreDamagedError):  # its message may be the one that the receipt is for
+        await store.find_attempts("cmcc-a", ["id-1"])
+    await store.close()
+
+
+async def test_late_receipts_of_a_damaged_file_match_nothing_and_others_do(plain, samples):
+    settings = msgspec.structs.replace(plain, file_messages=1, late_change_seconds=0.0)
+    store = SqliteStore(settings)
+    await store.open()
+    records = samples.records(2)
+    for n, record in enumerate(records):
+        await store.append([record])
+        await store.update(samples.submit(record, f"id-{n}"))
+        await store.update(samples.enter(record, Status.DELIVERED))
+    await store.close()
+    files(plain)[0].path.write_bytes(b"x" * 8192)
+
+    store = SqliteStore(settings)
+    await store.open()
+    assert await store.find_attempts("cmcc-a", ["id-0", "id-1"]) == [copy_of(records[1])]
+    await store.close()
 
 
 async def test_a_damaged_row_is_told_from_a_missing_one(open_store, plain, samples):
