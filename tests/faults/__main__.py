@@ -8,10 +8,14 @@ import sys
 import tempfile
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 
 from loadtest.machine import describe_machine, file_system
+from tests.faults.many import many
+from tests.faults.mounts import NotHereError
 from tests.faults.outcome import Outcome
+from tests.faults.soak import soak
 from tests.faults.suite import FAULTS, Fault
 from tests.faults.table import table_of
 from tests.faults.world import Plan
@@ -26,24 +30,40 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="a number to begin with; left out, one is drawn")
     parser.add_argument("--short", action="store_true", help="some minutes in all, as CI has them")
     parser.add_argument("--times", type=int, help="how often each is tried")
+    long = parser.add_argument_group("long runs, by hand: soak, many")
+    long.add_argument("--minutes", type=float, default=30.0, help="of a soak (30)")
+    long.add_argument("--rate", type=float, default=200.0, help="messages a second of a soak (200)")
+    long.add_argument("--picture", type=Path, default=Path("soak.svg"), help="where a soak draws its plot (soak.svg)")
+    long.add_argument("--messages", type=int, default=10_000_000, help="of many (10000000)")
     options = parser.parse_args(arguments)
+    known = {**FAULTS, **_long_runs(options)}
     for name in options.fault:
-        if name not in FAULTS:
-            parser.error(f"{name}: must be one of {', '.join(FAULTS)}")
-    if options.times is not None and options.times < 1:
-        parser.error(f"--times {options.times}: must be 1 or more")
+        if name not in known:
+            parser.error(f"{name}: must be one of {', '.join(known)}")
+    for option, least in (("times", 1), ("minutes", 0.5), ("rate", 1), ("messages", 10_000)):
+        value = getattr(options, option)
+        if value is not None and value < least:
+            parser.error(f"--{option} {value}: must be {least} or more")
 
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     say(f"seed {seed}; {describe_machine()}; stores on {file_system(Path(tempfile.gettempdir()))}")
     outcomes = []
     for name in options.fault or FAULTS:
-        fault = FAULTS[name]
+        fault = known[name]
         times = options.times or (fault.short_times if options.short else fault.times)
         if times:
             outcomes.append(attempt(name, fault, seed=seed, times=times))
     say("")
     say(table_of(outcomes))
     return NOT_KEPT if any(outcome.broken for outcome in outcomes) else KEPT
+
+
+def _long_runs(options: argparse.Namespace) -> dict[str, Fault]:
+    soaking = partial(soak, minutes=options.minutes, messages_per_second=options.rate, picture=options.picture)
+    return {
+        "soak": Fault(soaking, times=1, short_times=0),
+        "many": Fault(partial(many, messages=options.messages), times=1, short_times=0),
+    }
 
 
 def attempt(name: str, fault: Fault, *, seed: int, times: int) -> Outcome:
@@ -53,6 +73,10 @@ def attempt(name: str, fault: Fault, *, seed: int, times: int) -> Outcome:
     start = time.monotonic()
     try:
         outcome = asyncio.run(fault.attempt(plan))
+    except NotHereError as error:
+        shutil.rmtree(directory)
+        say(f"{name}: NOT TRIED, it cannot be on this machine: {error}")
+        return Outcome(fault=name, tried=0, note=f"cannot be here: {error}")
     except Exception as error:  # noqa: BLE001 - one fault that cannot be tried must not hide what comes of the others
         traceback.print_exc()
         outcome = Outcome(fault=name, tried=times, broken=(f"{type(error).__name__}: {error}",))

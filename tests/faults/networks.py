@@ -13,27 +13,21 @@ from tests.faults.world import MOST_COPIES, Plan, World, waiting, world
 _BETWEEN_SECONDS: Final = (0.5, 2.0)
 
 # Longer than a response may take: what was submitted before is in doubt by then.
-_SILENT_SECONDS: Final = (5.5, 8.0)
+_SILENT_SECONDS: Final = (5.5, 7.0)
 _AWAY_SECONDS: Final = (0.5, 3.0)
 
-Work = Callable[[World, Plan], Awaitable[None]]
+Work = Callable[[World, Plan], Awaitable[object]]
 
 
 async def carriers_restarted(plan: Plan) -> Outcome:
     """Crash one SMSC after the other, with its memory of messages and receipts or without."""
-    forgetful = 0
+    forgetful: list[bool] = []
 
-    async def restart(made: World, plan: Plan) -> None:
-        nonlocal forgetful
-        memory = plan.chance.random() < 0.5
-        forgetful += not memory
-        smsc = plan.chance.choice(made.smscs)
-        down_seconds = round(plan.chance.uniform(*_AWAY_SECONDS), 2)
-        await made.control(smsc, "/restart", {"memory": memory, "down_seconds": down_seconds})
-        await asyncio.sleep(down_seconds)
+    async def one(made: World, plan: Plan) -> None:
+        forgetful.append(await restart(made, plan))
 
-    outcome = await _again_and_again("carrier killed and restarted", plan, restart, most_a_time=MOST_COPIES // 2)
-    return _noted(outcome, f"{forgetful} of them without its memory")
+    outcome = await _again_and_again("carrier killed and restarted", plan, one, most_a_time=MOST_COPIES // 2)
+    return _noted(outcome, f"{sum(forgetful)} of them without its memory")
 
 
 async def delayed(plan: Plan) -> Outcome:
@@ -68,26 +62,28 @@ async def silent(plan: Plan) -> Outcome:
 
 async def mixed(plan: Plan) -> Outcome:
     """One of these at a time, by chance."""
-    kinds: Mapping[str, Work] = {
-        "slow": _delay,
-        "torn": _tear,
-        "cut": _cut,
-        "reset in mid-PDU": _cut_midway,
-        "half open": _half_open,
-        "silent": _silence,
-    }
     left: list[str] = []
 
     async def one(made: World, plan: Plan) -> None:
         if not left:
-            left.extend(plan.chance.sample(sorted(kinds), len(kinds)))
-        await kinds[left.pop()](made, plan)
+            left.extend(plan.chance.sample(sorted(KINDS), len(KINDS)))
+        await KINDS[left.pop()](made, plan)
 
-    return _noted(await _again_and_again("network, each of these faults", plan, one), ", ".join(kinds))
+    return _noted(await _again_and_again("network, each of these faults", plan, one), ", ".join(KINDS))
 
 
 def _noted(outcome: Outcome, note: str) -> Outcome:
     return msgspec.structs.replace(outcome, note=note)
+
+
+async def restart(made: World, plan: Plan) -> bool:
+    """Crash one of the SMSCs; whether it forgot what it had."""
+    memory = plan.chance.random() < 0.5
+    smsc = plan.chance.choice(made.smscs)
+    down_seconds = round(plan.chance.uniform(*_AWAY_SECONDS), 2)
+    await made.control(smsc, "/restart", {"memory": memory, "down_seconds": down_seconds})
+    await asyncio.sleep(down_seconds)
+    return not memory
 
 
 async def _delay(made: World, plan: Plan) -> None:
@@ -131,6 +127,16 @@ async def _silence(made: World, plan: Plan) -> None:
     _change(made, Weather(silent=True))
     await asyncio.sleep(plan.chance.uniform(*_SILENT_SECONDS))
     _heal(made)
+
+
+KINDS: Final[Mapping[str, Work]] = {
+    "slow": _delay,
+    "torn": _tear,
+    "cut": _cut,
+    "reset in mid-PDU": _cut_midway,
+    "half open": _half_open,
+    "silent": _silence,
+}
 
 
 def _change(made: World, weather: Weather) -> None:

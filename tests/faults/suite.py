@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from tests.faults import carriers, clients, clocks, disks, files, networks, receivers
+from tests.faults import carriers, clients, clocks, disks, files, namespaces, networks, receivers
 from tests.faults.kills import gateway_killed
 from tests.faults.outcome import Outcome
 from tests.faults.world import Plan
@@ -29,6 +29,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "reset": Fault(networks.cut_midway, times=20, short_times=0),
     "half-open": Fault(networks.half_open, times=20, short_times=0),
     "silent": Fault(networks.silent, times=10, short_times=0),
+    "namespace": Fault(namespaces.link_lost, times=10, short_times=0),
     "tls": Fault(carriers.tls_cut, times=20, short_times=1),
     "certificate": Fault(carriers.certificates_changed, times=10, short_times=1),
     "names": Fault(carriers.names_not_found, times=10, short_times=1),

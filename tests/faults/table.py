@@ -19,7 +19,7 @@ def table_of(outcomes: Sequence[Outcome]) -> str:
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
-    verdict = "NOT KEPT" if outcome.broken else "kept"
+    verdict = "NOT KEPT" if outcome.broken else "kept" if outcome.tried else "NOT TRIED"
     return (
         outcome.fault,
         f"{outcome.tried:,}",

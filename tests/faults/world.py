@@ -30,7 +30,8 @@ WINDOW: Final = 20
 MOST_COPIES: Final = WINDOW * BINDS * len(CARRIERS)
 OPERATOR_KEY: Final = "operator-key"
 SETTLE_SECONDS: Final = 90.0
-RECEIPT_DEADLINE_SECONDS: Final = 8
+# Longer than any fault lasts: when a part in doubt has ended as unknown, only an id would lead a receipt to it.
+RECEIPT_DEADLINE_SECONDS: Final = 15
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -39,6 +40,16 @@ class Plan(msgspec.Struct, frozen=True):
     chance: random.Random
     times: int
     directory: Path
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where the simulator runs: on which address it listens, and what stands before its command."""
+
+    host: str = "127.0.0.1"
+    prefix: tuple[str, ...] = ()
+
+
+LOOPBACK: Final = Site()
 
 
 class Smsc(msgspec.Struct, frozen=True):
@@ -160,6 +171,7 @@ async def world(
     *,
     proxied: bool = False,
     tls: ssl.SSLContext | None = None,
+    site: Site = LOOPBACK,
     change: Callable[[Tables], Tables] = lambda tables: tables,
     scenario: Tables | None = None,
     environment: dict[str, str] | None = None,
@@ -171,7 +183,7 @@ async def world(
     that context shows. `change` is made to the gateway's config, `scenario` to the simulator's.
     """
     told = Told(plan.chance)
-    simulator = _start_simulator(plan, scenario or {})
+    simulator = _start_simulator(plan, site, scenario or {})
     try:
         ready = await simulator.ready()
         control = f"http://{ready['control']}"
@@ -205,7 +217,7 @@ async def _network(smsc: Smsc, chance: random.Random, tls: ssl.SSLContext | None
     return await stack.enter_async_context(Proxy(target, chance).listening())
 
 
-def _start_simulator(plan: Plan, scenario: Tables) -> Child:
+def _start_simulator(plan: Plan, site: Site, scenario: Tables) -> Child:
     accounts = {name: [{"system_id": name, "password": "secret"}] for name in CARRIERS}
     tables = {
         "seed": plan.chance.randrange(100_000_000),
@@ -214,12 +226,14 @@ def _start_simulator(plan: Plan, scenario: Tables) -> Child:
         # Answers take their time, so that windows are full of what a crash leaves in doubt.
         "response": {"latency_seconds": {"kind": "uniform", "low": 0.02, "high": 0.3}},
         "receipts": {"delay_seconds": {"kind": "uniform", "low": 0.05, "high": 1.0}, "retry_seconds": 0.5},
-        "smsc": [{"name": name, "listen": "127.0.0.1:0", "account": accounts[name]} for name in CARRIERS[1:]],
+        "smpp": {"listen": f"{site.host}:0"},
+        "control": {"listen": f"{site.host}:0"},
+        "smsc": [{"name": name, "listen": f"{site.host}:0", "account": accounts[name]} for name in CARRIERS[1:]],
         **scenario,
     }
     config = plan.directory / "simulator.toml"
     config.write_text(to_toml(tables), encoding="utf-8")
-    command = (sys.executable, "-m", "simulator", "--config", str(config), "--port", "0", "--control-port", "0")
+    command = (*site.prefix, sys.executable, "-m", "simulator", "--config", str(config))
     return Child("simulator", command, directory=plan.directory)
 
 

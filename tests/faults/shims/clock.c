@@ -4,8 +4,9 @@
  *     YIZHAN_CLOCK_OFFSET_SECONDS=3600 LD_PRELOAD=./clock.so date
  *
  * CLOCK_REALTIME and its relatives are shifted by so many seconds (a decimal, negative for the past), wherever they are
- * asked for: clock_gettime, gettimeofday, time, timespec_get. CLOCK_MONOTONIC and CLOCK_BOOTTIME are left alone: timers
- * and timeouts go on, as they do when somebody sets the clock of a running machine.
+ * asked for: clock_gettime, gettimeofday, time, timespec_get. CLOCK_MONOTONIC is left alone: timers and timeouts go on,
+ * as they do when somebody sets the clock of a running machine. So is CLOCK_BOOTTIME, but for a file of its own,
+ * YIZHAN_BOOT_CLOCK_OFFSET_FILE, in the same form as the one below.
  *
  * To step the clock while the process runs, name a file in YIZHAN_CLOCK_OFFSET_FILE that holds the offset; replace it by
  * renaming another one over it. It is looked at every ten milliseconds at most, and wins over the variable. A file that
@@ -33,9 +34,14 @@
 typedef int (*clock_function)(clockid_t, struct timespec *);
 
 static _Atomic(clock_function) next_clock;
-static _Atomic int64_t offset; /* nanoseconds */
-static _Atomic int64_t looked_at; /* nanoseconds of CLOCK_MONOTONIC */
-static const char *offset_file;
+
+struct shift {
+    _Atomic int64_t offset; /* nanoseconds */
+    _Atomic int64_t looked_at; /* nanoseconds of CLOCK_MONOTONIC */
+    const char *file;
+};
+
+static struct shift wall, boot;
 
 /* Until start() has found the C library's function, which need not ask the kernel: others may ask the time before. */
 static int kernel_clock(clockid_t clock, struct timespec *now)
@@ -50,38 +56,38 @@ static int true_clock(clockid_t clock, struct timespec *now)
 }
 
 /* Take the offset that `text` spells, in seconds; text that is no number changes nothing. */
-static void take_offset(const char *text)
+static void take_offset(struct shift *shift, const char *text)
 {
     char *end;
     double seconds = strtod(text, &end);
     if (end != text && isfinite(seconds) && fabs(seconds) < 9e9)
-        atomic_store_explicit(&offset, (int64_t)(seconds * 1e9), memory_order_relaxed);
+        atomic_store_explicit(&shift->offset, (int64_t)(seconds * 1e9), memory_order_relaxed);
 }
 
-static void read_offset_file(void)
+static void read_offset_file(struct shift *shift)
 {
     char text[64];
-    int file = open(offset_file, O_RDONLY | O_CLOEXEC);
+    int file = open(shift->file, O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return;
     ssize_t length = read(file, text, sizeof text - 1);
     close(file);
     if (length > 0) {
         text[length] = '\0';
-        take_offset(text);
+        take_offset(shift, text);
     }
 }
 
 /* Read the file when that was LOOK_EVERY ago; of several threads that find it so, one reads. */
-static void look_at_file(void)
+static void look_at_file(struct shift *shift)
 {
     struct timespec now;
     int error = errno;
     if (true_clock(CLOCK_MONOTONIC, &now) == 0) {
         int64_t at = now.tv_sec * SECOND + now.tv_nsec;
-        int64_t before = atomic_load(&looked_at);
-        if (at - before >= LOOK_EVERY && atomic_compare_exchange_strong(&looked_at, &before, at))
-            read_offset_file();
+        int64_t before = atomic_load(&shift->looked_at);
+        if (at - before >= LOOK_EVERY && atomic_compare_exchange_strong(&shift->looked_at, &before, at))
+            read_offset_file(shift);
     }
     errno = error;
 }
@@ -90,11 +96,14 @@ __attribute__((constructor)) static void start(void)
 {
     const char *seconds = getenv("YIZHAN_CLOCK_OFFSET_SECONDS");
     if (seconds)
-        take_offset(seconds);
+        take_offset(&wall, seconds);
     atomic_store(&next_clock, (clock_function)dlsym(RTLD_NEXT, "clock_gettime"));
-    offset_file = getenv("YIZHAN_CLOCK_OFFSET_FILE");
-    if (offset_file)
-        read_offset_file();
+    wall.file = getenv("YIZHAN_CLOCK_OFFSET_FILE");
+    if (wall.file)
+        read_offset_file(&wall);
+    boot.file = getenv("YIZHAN_BOOT_CLOCK_OFFSET_FILE");
+    if (boot.file)
+        read_offset_file(&boot);
 }
 
 static int is_wall_clock(clockid_t clock)
@@ -105,13 +114,14 @@ static int is_wall_clock(clockid_t clock)
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int result = true_clock(clock, now);
-    if (result != 0 || !is_wall_clock(clock))
+    struct shift *shift = is_wall_clock(clock) ? &wall : clock == CLOCK_BOOTTIME ? &boot : NULL;
+    if (result != 0 || !shift)
         return result;
-    if (offset_file)
-        look_at_file();
-    int64_t shift = atomic_load_explicit(&offset, memory_order_relaxed);
-    int64_t nanoseconds = now->tv_nsec + shift % SECOND;
-    now->tv_sec += shift / SECOND;
+    if (shift->file)
+        look_at_file(shift);
+    int64_t by = atomic_load_explicit(&shift->offset, memory_order_relaxed);
+    int64_t nanoseconds = now->tv_nsec + by % SECOND;
+    now->tv_sec += by / SECOND;
     if (nanoseconds < 0) {
         nanoseconds += SECOND;
         now->tv_sec -= 1;
