@@ -14,6 +14,7 @@ from gateway.config import Config, load
 from gateway.config_errors import ConfigError, wrong
 from gateway.log_values import one_line
 from gateway.store.api import StoreError
+from gateway.version import VERSION
 
 OK: Final = 0
 CANNOT_START: Final = 2  # and 1, Python's own, for what only a bug can do
@@ -40,7 +41,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gateway", description="Yizhan 驿站, an SMS gateway: HTTP in, SMPP out.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration, a TOML file")
     parser.add_argument("--check", action="store_true", help="check the configuration and exit")
-    parser.add_argument("--version", action="version", version=f"yizhan {app.VERSION}")
+    parser.add_argument("--version", action="version", version=f"yizhan {VERSION}")
     return parser.parse_args(arguments)
 
 

@@ -72,9 +72,8 @@ from gateway.service_manager import ServiceManager
 from gateway.store.api import Store, StoreError
 from gateway.store.sqlite import SqliteStore
 from gateway.usage import Usage
+from gateway.version import VERSION
 from gateway.wordbook import Wordbook
-
-VERSION: Final = "0.1.0"
 
 # The writer thread needs the GIL for moments between statements; with the default of 5 ms it waits that long each time.
 SWITCH_INTERVAL_SECONDS: Final = 0.0002

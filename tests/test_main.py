@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway.__main__ import main
-from gateway.app import VERSION
+from gateway.version import VERSION
 from tests.config_documents import LEAST, Document, a_document, write
 
 READY = re.compile(r"gateway ready http=127\.0\.0\.1:[0-9]+\n")

@@ -15,7 +15,7 @@ from gateway.http.routes import Route
 from gateway.http.status import carrier_page
 from gateway.store.api import StoreError
 
-_PAUSE: Final[Fields] = {
+PAUSE: Final[Fields] = {
     "queue": Field(Annotated[str, msgspec.Meta(pattern=r"\A(keep|move)\Z")], "must be keep or move"),
 }
 _NOTHING: Final[Fields] = {}
@@ -49,7 +49,7 @@ class CarrierControls:
 
     async def pause(self, call: Call) -> Answer:
         """Begin no more messages by a carrier. The answer is the carrier, once that is on disk; again: the same."""
-        queue = take_query(call, _PAUSE).get("queue")
+        queue = take_query(call, PAUSE).get("queue")
         try:
             view = await self._desk.pause(call.argument, queue)
             return await self._done(call, view, "carrier.pause", why=f"queue={queue}" if queue else "")

@@ -27,7 +27,7 @@ _PLACE_VERSION: Final = 3
 
 _EventId = Annotated[str, msgspec.Meta(pattern=r"\A[1-9][0-9]{0,18}\Z")]
 _EventIds = Annotated[list[_EventId], msgspec.Meta(min_length=1, max_length=10_000)]
-_REPLAY: Final[Fields] = {"event_ids": Field(_EventIds, "must be an array of 1 to 10000 event ids, as they were told")}
+REPLAY: Final[Fields] = {"event_ids": Field(_EventIds, "must be an array of 1 to 10000 event ids, as they were told")}
 
 
 class Failed(Protocol):
@@ -104,7 +104,7 @@ class Events:
         self._check_kept(call)
         if shape_of(call.body, call.body_format) is not Shape.OBJECT:
             raise invalid(Fault(pointer="", rule='must be an object: {} for all, or {"event_ids": […]}'))
-        values, faults = take_fields(call.body, call.body_format, _REPLAY)
+        values, faults = take_fields(call.body, call.body_format, REPLAY)
         if faults:
             raise invalid(*faults)
         named = values.get("event_ids")

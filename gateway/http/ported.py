@@ -26,7 +26,7 @@ MAX_CHANGES: Final = 10_000
 _SLICE: Final = 500  # rows checked between two returns to the loop
 
 _NAMES: Final = ", ".join(PORTED_TO)
-_ROW: Final[Fields] = {
+ROW: Final[Fields] = {
     "number": Field(str, "must be a phone number, or its keyed hash", Shown.MASKED),
     "network": Field(Network | None, f"must be one of {_NAMES}, or null to forget the number"),
 }
@@ -79,7 +79,7 @@ class PortedNumbers:
         for n, row in enumerate(rows):
             if n and n % _SLICE == 0:
                 await asyncio.sleep(0)
-            values, wrong = take_fields(row, call.body_format, _ROW, ("number", "network"), at=f"/{n}")
+            values, wrong = take_fields(row, call.body_format, ROW, ("number", "network"), at=f"/{n}")
             if not wrong:
                 wrong = self._add(changes, values, at=f"/{n}")
             faults += wrong

@@ -118,7 +118,12 @@ def invalid(*faults: Fault) -> Problem:
 
 def refusal_status(refusal: Refusal) -> int:
     """The status of an answer that is about one refused message."""
-    return _REFUSAL_STATUS.get(refusal.reason, 422)
+    return status_of_reason(refusal.reason)
+
+
+def status_of_reason(reason: Reason) -> int:
+    """The same, by its code alone."""
+    return _REFUSAL_STATUS.get(reason, 422)
 
 
 def refusal_document(refusal: Refusal, *, chinese: bool) -> dict[str, object]:

@@ -22,6 +22,7 @@ from gateway.http.inbound import InboundCalls
 from gateway.http.keys import Keys
 from gateway.http.languages import wants_chinese
 from gateway.http.messages import Messages
+from gateway.http.openapi import OpenApi
 from gateway.http.operations import Metrics, Operations
 from gateway.http.problems import Code, Fault, Problem, invalid
 from gateway.http.protocol import ApiServer
@@ -34,6 +35,7 @@ from gateway.intake import Intake
 from gateway.log_values import places_of
 from gateway.message import Milliseconds
 from gateway.store.api import Store
+from gateway.version import VERSION
 
 _logger: Final = logging.getLogger("gateway.http")
 
@@ -71,7 +73,9 @@ class HttpServer:
         own = _routes(settings, self._submit, explain, Messages(store, clock), self._status)
         more = [route for each in calls for route in each.routes()]
         inbound = InboundCalls(store, clock).routes()
-        self._routes = Routes([*own, *_event_routes(events), *inbound, *more])
+        described = OpenApi(VERSION)
+        self._routes = Routes([*own, *_event_routes(events), *inbound, *more, described.route])
+        described.describe(self._routes)
         self._request_ids = map(f"{secrets.token_hex(4)}-{{:x}}".format, count(1))
         self._retry_after = {"Retry-After": str(settings.retry_after_seconds)}
         self._runner: web.ServerRunner | None = None

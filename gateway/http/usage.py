@@ -17,7 +17,7 @@ from gateway.store.api import StoreError
 from gateway.usage import DIMENSIONS, MAX_DAYS, MAX_ROWS, Row, TooMuchError, Usage
 
 _DAY: Final = Field(date, "must be a day: 2026-03-01")
-_PARAMETERS: Final[Fields] = {
+PARAMETERS: Final[Fields] = {
     "from": _DAY,
     "to": _DAY,
     "by": Field(str, f"must be some of {', '.join(DIMENSIONS)}, each once, with commas between them"),
@@ -55,7 +55,7 @@ class UsageCalls:
 
     async def usage(self, call: Call) -> Answer:
         """Sums over days; of the caller's account, or of any for those who see all."""
-        values = take_query(call, _PARAMETERS)
+        values = take_query(call, PARAMETERS)
         today = self._usage.today(at=self._clock())
         first, last = values.get("from", today), values.get("to", today)
         by = _dimensions(values)
@@ -86,7 +86,7 @@ class UsageCalls:
 def _dimensions(values: dict[str, Any]) -> list[str]:
     by: list[str] = values.get("by", "day").split(",")
     if not set(by) <= set(DIMENSIONS) or len(set(by)) != len(by):
-        raise invalid(Fault(parameter="by", rule=_PARAMETERS["by"].rule))
+        raise invalid(Fault(parameter="by", rule=PARAMETERS["by"].rule))
     return by
 
 

@@ -54,6 +54,7 @@ from gateway.store.api import StoreError
 from gateway.store.memory import MemoryStore
 from gateway.suppression import Suppressions
 from gateway.usage import Usage, UsageSettings
+from tests.http.description import Description
 
 NOW = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 PLAN = "prefix,network,kind,note\n138,cmcc,mobile,\n186,cucc,mobile,\n189,ctcc,mobile,\n"
@@ -277,6 +278,7 @@ class Api:
             ],
         )
         self.session: aiohttp.ClientSession
+        self.description = Description(self.server._routes)
 
     async def reload(self) -> list[str]:
         """What the running gateway would find wrong with its files."""
@@ -309,7 +311,10 @@ class Api:
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
         async with self.session.request(method, self.url + path, headers=headers, **request) as response:
-            return Reply(response.status, response.headers, await response.read())
+            content = await response.read()
+            media_type = response.headers.get("Content-Type", "")
+            self.description.check(method, path, response.status, media_type, content)
+            return Reply(response.status, response.headers, content)
 
     async def post(self, content: Any, *, path: str = "/v1/messages", **request: Any) -> Reply:
         """Submit what is given, as JSON; octets as they are."""
