@@ -113,18 +113,29 @@ class Accounting:
         if place is None:
             self._strangers += 1
             return None
-        ending, before = _ENDING_NUMBERS.get(kind, 0), self._endings[place]
+        return place if self._take(place, _ENDING_NUMBERS.get(kind, 0)) else None
+
+    def take_ending(self, place: int, status: str) -> bool:
+        """A message came into a final state. Returns whether it had none before."""
+        return self._take(place, ENDINGS.index(status))
+
+    def take_strangers(self, count: int) -> None:
+        """So much was told of what was never sent."""
+        self._strangers += count
+
+    def _take(self, place: int, ending: int) -> bool:
+        before = self._endings[place]
         if not ending:
-            return None
+            return False
         self._endings[place] = ending
         if not before:
             self.ended += 1
-            return place
+            return True
         if before == ending:
             self._told_again += 1
         else:
             self._corrected += 1
-        return None
+        return False
 
     def place_of(self, client_ref: str | None) -> int | None:
         """Return the place of the message with this client_ref, or None where this load sent none such."""

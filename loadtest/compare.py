@@ -1,5 +1,6 @@
-"""The same messages through this gateway and through Kannel, in turns, with the same simulator; the ratio of both.
+"""Two reports side by side; without any, the same messages through this gateway and through Kannel, in turns.
 
+The simulator is the same for both, and what is printed is the ratio of both.
 Each runs as its users run it: Kannel with its file store and one message a request, which is all that its API takes;
 the gateway durable and with everything on, once in batches and once with one message a request. A run ends when the
 last message is final; with Kannel, when the application has its last report.
@@ -9,7 +10,7 @@ import argparse
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,10 +25,14 @@ from loadtest.files import shipped
 from loadtest.kannel import running_kannel
 from loadtest.machine import describe_machine, describe_versions, file_system
 from loadtest.plan import Mix, Plan, make_plan
+from loadtest.requirements import parse_requirements
+from loadtest.results import FIGURES, read_report
 from loadtest.rig import RigSettings, run_directory, running_simulator, start_rig
 from loadtest.screen import make_console, say
 from loadtest.tasks import together
+from loadtest.versus import differences_of, ratios_of, table_of
 
+MOST_REPORTS: Final = 2
 KEPT: Final = 0
 NOT_KEPT: Final = 1
 TIMEOUT_SECONDS: Final = 120.0
@@ -48,6 +53,10 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
+    parser.add_argument(
+        "reports", nargs="*", type=Path, metavar="REPORT", help="two reports to put side by side instead"
+    )
+    parser.add_argument("--require", default="", metavar="LIST", help="of the ratios B / A of reports: rate>=0.9")
     parser.add_argument("--messages", type=int, default=5_000, metavar="N", help="in each run (5000)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="runs of each, in turns (3)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of numbers and texts (1)")
@@ -55,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Run the command, and return its exit code: 1 when a part was lost or doubled. Raises CannotRun."""
+    if options.reports or options.require:
+        return compare_reports(options.reports, options.require)
     for name, value, most in (("messages", options.messages, 1_000_000), ("rounds", options.rounds, 100)):
         if not 1 <= value <= most:
             raise CannotRun(f"--{name} {value}: must be 1 to {most}")
@@ -76,6 +87,24 @@ async def run(options: argparse.Namespace) -> int:
                 console, f"round {number + 1}    {name:24} {options.messages / outcome.seconds:8,.0f} messages a second"
             )
     return _report(console, outcomes, options.messages, plans[KANNEL].parts)
+
+
+def compare_reports(paths: Sequence[Path], required: str) -> int:
+    """Put two reports side by side, and return the exit code: 1 when a ratio is not kept. Raises CannotRun."""
+    if len(paths) != MOST_REPORTS:
+        raise CannotRun(f"{len(paths)} reports: must be two, A and B, or none for Kannel")
+    requirements = parse_requirements(required, FIGURES)
+    console = make_console()
+    first, second = (read_report(path) for path in paths)
+    for line in table_of(first, second):
+        say(console, line)
+    for line in differences_of(first, second):
+        say(console, f"not alike  {line}", "bold yellow")
+    ratios = ratios_of(first, second)
+    broken = [each for each in requirements if each.figure not in ratios or not each.keeps(ratios)]
+    for each in broken:
+        say(console, f"not kept   {each.text}: B / A is {ratios.get(each.figure, 'not known')}", "bold red")
+    return NOT_KEPT if broken else KEPT
 
 
 async def _through_us(plan: Plan, connections: int, directory: Path) -> Outcome:

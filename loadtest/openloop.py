@@ -39,6 +39,11 @@ class Stages:
         self.final = Recorder()  # the application told that a message is final
         self.final_by_category = {category: Recorder() for category in dict.fromkeys(CATEGORIES.values())}
 
+    def record_final(self, seconds: float, kind: int) -> None:
+        """The end of a message of this Kind is known."""
+        self.final.record(seconds)
+        self.final_by_category[CATEGORIES[Kind(kind)]].record(seconds)
+
     def latencies(self) -> dict[str, Latencies]:
         """Return all of them, by name."""
         return {
@@ -59,12 +64,12 @@ class OpenLoop:
         self._posts = itertools.cycle(posts)
         self._batch = batch
         self._open: set[asyncio.Task[None]] = set()
-        self.stages: Final = Stages()
+        self.stages = Stages()
         self.requests = 0
         self.errors: dict[str, int] = {}  # by status, or how a request failed
         self.started_at = 0.0  # of the clock below
         self.last_final_at = 0.0
-        self.clock = time.perf_counter
+        self.clock: Callable[[], float] = time.perf_counter
 
     @property
     def open_requests(self) -> int:
@@ -103,8 +108,7 @@ class OpenLoop:
             place = accounting.take_event(event.client_ref, event.type)
             if place is not None:
                 seconds = now - accounting.due[place]
-                stages.final.record(seconds)
-                stages.final_by_category[CATEGORIES[Kind(accounting.kinds[place])]].record(seconds)
+                stages.record_final(seconds, accounting.kinds[place])
                 self.last_final_at = now
 
     async def _send_one(self, post: Post, body: bytes, places: range, due: float) -> None:

@@ -118,11 +118,18 @@ async def start_rig(settings: RigSettings, directory: Path) -> AsyncIterator[Rig
 @asynccontextmanager
 async def running_simulator(tables: Tables, directory: Path) -> AsyncIterator[tuple[str, Control]]:
     """A simulator on free ports: its SMPP address, and a client of its control HTTP. Raises CannotRun."""
+    async with started_simulator(tables, directory) as (_, smpp, control):
+        yield smpp, control
+
+
+@asynccontextmanager
+async def started_simulator(tables: Tables, directory: Path) -> AsyncIterator[tuple[Child, str, Control]]:
+    """The same, with its process."""
     simulator = _start_simulator(tables, Ports(), directory)
     try:
         addresses = await simulator.ready()
         async with Control(f"http://{addresses['control']}") as control:
-            yield addresses["smpp"], control
+            yield simulator, addresses["smpp"], control
     finally:
         await simulator.stop()
 

@@ -4,10 +4,10 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from loadtest.accounting import Accounting, Answer
-from loadtest.openloop import OpenLoop
+from loadtest.openloop import Stages
 from loadtest.processes import Usage, read_usage
 from loadtest.report import spent
 from loadtest.results import ProcessSample, Sample
@@ -17,10 +17,25 @@ INTERVAL_SECONDS: Final = 1.0
 MOST_SAMPLES: Final = 3_600
 
 
+class Load(Protocol):
+    """What sends, whatever it speaks."""
+
+    stages: Stages
+    errors: dict[str, int]
+    started_at: float
+    last_final_at: float
+    clock: Callable[[], float]
+
+    @property
+    def open_requests(self) -> int: ...
+
+    async def send(self, arrivals: Sequence[float]) -> None: ...
+
+
 class Sampler:
     """Samples one load. `pids` are the processes to look at, by name."""
 
-    def __init__(self, load: OpenLoop, accounting: Accounting, pids: Mapping[str, int]) -> None:
+    def __init__(self, load: Load, accounting: Accounting, pids: Mapping[str, int]) -> None:
         self._load = load
         self._accounting = accounting
         self._pids = pids

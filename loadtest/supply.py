@@ -29,7 +29,7 @@ CATEGORIES: Final[Mapping[Kind, str]] = {
     Kind.LONG: "notification",
     Kind.INVITATION: "marketing",
 }
-_WRITERS: Final[Mapping[Kind, Callable[[random.Random], str]]] = {
+WRITERS: Final[Mapping[Kind, Callable[[random.Random], str]]] = {
     Kind.CODE: texts.code,
     Kind.NOTICE: texts.notice,
     Kind.LONG: texts.long_notice,
@@ -59,8 +59,7 @@ class Supply:
         self._phones = phones
         self._tag = tag.encode()
         self._source = random.Random(f"supply {seed}")
-        self._kinds = [kind for kind in Kind if weights.get(kind.name.lower(), 0) > 0]
-        self._weights = [weights[kind.name.lower()] for kind in self._kinds]
+        self._kinds, self._weights = weigh(weights)
         self._texts = {kind: [_ending(kind, self._source) for _ in range(TEXTS_A_KIND)] for kind in self._kinds}
         self._made = 0
         self._requests = 0
@@ -86,8 +85,14 @@ class Supply:
         return Request(body, phones, bytes(parts), bytes(kinds))
 
 
+def weigh(weights: Mapping[str, float]) -> tuple[list[Kind], list[float]]:
+    """Return the kinds that occur, and the weight of each."""
+    kinds = [kind for kind in Kind if weights.get(kind.name.lower(), 0) > 0]
+    return kinds, [weights[kind.name.lower()] for kind in kinds]
+
+
 def _ending(kind: Kind, source: random.Random) -> tuple[int, bytes]:
     """Return how many parts a text makes, and the JSON of a message from the end of its client_ref on."""
-    text = _WRITERS[kind](source)
+    text = WRITERS[kind](source)
     rest = b'","category":"%s","text":%s}' % (CATEGORIES[kind].encode(), msgspec.json.encode(text))
     return count_parts(texts.SIGNATURE + text), rest

@@ -10,7 +10,7 @@ from loadtest.api import Api
 from loadtest.burst import RECEIPTS_SECONDS, unhindered
 from loadtest.configuration import Tables, read_tables, with_accounts
 from loadtest.control import Control
-from loadtest.options import HttpSettings
+from loadtest.options import HttpSettings, LoadSettings
 from loadtest.rig import Rig, RigSettings, run_directory, start_rig
 
 CONNECTIONS: Final = 256
@@ -59,7 +59,7 @@ async def open_target(settings: HttpSettings, callback_url: str) -> AsyncIterato
         rig_settings = RigSettings(
             config=settings.config,
             tables=tables,
-            simulator_tables=_simulator_tables(settings),
+            simulator_tables=simulator_tables(settings),
             connections=CONNECTIONS,
         )
         rig = await stack.enter_async_context(start_rig(rig_settings, directory))
@@ -67,7 +67,7 @@ async def open_target(settings: HttpSettings, callback_url: str) -> AsyncIterato
         yield Target(apis=apis, rig=rig, control=rig.control, config=tables, called_back=True)
 
 
-def _simulator_tables(settings: HttpSettings) -> Tables:
+def simulator_tables(settings: LoadSettings) -> Tables:
     low, high = RECEIPTS_SECONDS
     entries = round(settings.shape.arrivals * MIX_PARTS * JOURNAL_ENTRIES_A_PART * 1.1) + SPARE_ENTRIES
     return {

@@ -42,7 +42,7 @@ def test_a_part_that_is_missing_or_doubled_is_not_kept():
 @pytest.mark.parametrize(("messages", "rounds"), [(0, 1), (1_000_001, 1), (10, 0), (10, 101)])
 async def test_wrong_arguments_are_named(messages: int, rounds: int):
     with pytest.raises(CannotRun, match="must be 1 to"):
-        await compare.run(argparse.Namespace(messages=messages, rounds=rounds, seed=1))
+        await compare.run(argparse.Namespace(reports=[], require="", messages=messages, rounds=rounds, seed=1))
 
 
 async def test_a_machine_without_kannel_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
