@@ -141,21 +141,31 @@ def _states_by_id(lines: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, st
 
 
 def _parts_of(text: str, total: int, pieces: Mapping[_Piece, list[Copy]]) -> Parts:
-    """Return the copies of each of `total` parts that make up `text`, as far as they came."""
-    parts: Parts = []
-    position = 0
-    for number in range(1, total + 1):
-        fitting = [
-            piece
-            for piece in pieces
-            if (piece.total, piece.number) == (total, number) and text.startswith(piece.text, position)
-        ]
-        if not fitting:
-            return [*parts, *[[] for _ in range(number, total + 1)]]
-        longest = max(fitting, key=lambda piece: len(piece.text))
-        parts.append(pieces[longest])
-        position += len(longest.text)
-    return parts if position == len(text) else [[]]
+    """Return the copies of each of `total` parts that make up `text`, as far as they came.
+
+    What is behind a missing part is known from the end on; what is between two of them only lies somewhere there.
+    """
+    by_number: defaultdict[int, list[str]] = defaultdict(list)
+    for piece in pieces:
+        if piece.total == total:
+            by_number[piece.number].append(piece.text)
+    chosen: dict[int, str] = {}
+    first, begin = 1, 0
+    while first <= total and (fitting := [each for each in by_number[first] if text.startswith(each, begin)]):
+        chosen[first] = max(fitting, key=len)
+        begin += len(chosen[first])
+        first += 1
+    if first > total and begin < len(text):
+        return [[]]
+    last, end = total, len(text)
+    while last > first and (fitting := [each for each in by_number[last] if text[begin:end].endswith(each)]):
+        chosen[last] = max(fitting, key=len)
+        end -= len(chosen[last])
+        last -= 1
+    for number in range(first + 1, last):
+        if fitting := [each for each in by_number[number] if each in text[begin:end]]:
+            chosen[number] = max(fitting, key=len)
+    return [pieces[_Piece(total, number, chosen[number])] if number in chosen else [] for number in range(1, total + 1)]
 
 
 def _parts_with(message_ids: frozenset[str], pieces: Mapping[_Piece, list[Copy]]) -> Parts:

@@ -76,7 +76,19 @@ def test_a_message_of_which_a_part_is_missing_is_lost() -> None:
 
     [finding] = lines.compare(Record("m1", TO, "hello old moon"))
 
-    assert (finding.kind, finding.detail) == ("lost", "parts [2, 3] of 3 were never processed")
+    assert (finding.kind, finding.detail) == ("lost", "parts [2] of 3 were never processed")
+
+
+def test_what_comes_behind_a_missing_part_belongs_to_its_message() -> None:
+    lines = Lines()
+    lines.submit("hello ", "1", part=(1, 3))
+    lines.submit("moon", "2", part=(3, 3))
+
+    assert Ledger(lines.lines).compare([Record("m1", TO, "hello old moon", "unknown")], complete=True) == []
+    repeated = Record("m1", TO, "hello moon, hello moon", "unknown")  # the last part has its text at another place, too
+    assert Ledger(lines.lines).compare([repeated], complete=True) == []
+    findings = Ledger(lines.lines).compare([Record("m1", TO, "hello old man", "unknown")], complete=True)
+    assert [(finding.kind, finding.id) for finding in findings] == [("unrecorded", "2")]
 
 
 def test_a_part_that_was_processed_twice_is_duplicated() -> None:
