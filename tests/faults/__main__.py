@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.faults.mounts import NotHereError
 from tests.faults.outcome import Outcome
 from tests.faults.soak import soak
 from tests.faults.suite import FAULTS, Fault
-from tests.faults.table import table_of
+from tests.faults.table import line_of, table_of
 from tests.faults.world import Plan
 
 KEPT, NOT_KEPT = 0, 1
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="a number to begin with; left out, one is drawn")
     parser.add_argument("--short", action="store_true", help="some minutes in all, as CI has them")
     parser.add_argument("--times", type=int, help="how often each is tried")
+    parser.add_argument("--at-once", type=int, help="faults that are tried at the same time: 1, and 3 with --short")
     long = parser.add_argument_group("long runs, by hand: soak, many")
     long.add_argument("--minutes", type=float, default=30.0, help="of a soak (30)")
     long.add_argument("--rate", type=float, default=200.0, help="messages a second of a soak (200)")
@@ -40,22 +42,39 @@ def main(arguments: list[str] | None = None) -> int:
     for name in options.fault:
         if name not in known:
             parser.error(f"{name}: must be one of {', '.join(known)}")
-    for option, least in (("times", 1), ("minutes", 0.5), ("rate", 1), ("messages", 10_000)):
+    for option, least in (("times", 1), ("at_once", 1), ("minutes", 0.5), ("rate", 1), ("messages", 10_000)):
         value = getattr(options, option)
         if value is not None and value < least:
-            parser.error(f"--{option} {value}: must be {least} or more")
+            parser.error(f"--{option.replace('_', '-')} {value}: must be {least} or more")
 
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     say(f"seed {seed}; {describe_machine()}; stores on {file_system(Path(tempfile.gettempdir()))}")
-    outcomes = []
-    for name in options.fault or FAULTS:
-        fault = known[name]
-        times = options.times or (fault.short_times if options.short else fault.times)
-        if times:
-            outcomes.append(attempt(name, fault, seed=seed, times=times))
+    at_once = options.at_once or (3 if options.short else 1)
+    outcomes = asyncio.run(try_all(_chosen(options, known), known, seed=seed, at_once=at_once))
     say("")
     say(table_of(outcomes))
     return NOT_KEPT if any(outcome.broken for outcome in outcomes) else KEPT
+
+
+def _chosen(options: argparse.Namespace, known: Mapping[str, Fault]) -> dict[str, int]:
+    """The faults that are asked for, and how often each is to be tried. What is named is tried in any case."""
+    if options.times:
+        return dict.fromkeys(options.fault or FAULTS, options.times)
+    if options.fault:
+        return {name: max(1, known[name].short_times) if options.short else known[name].times for name in options.fault}
+    times = {name: fault.short_times if options.short else fault.times for name, fault in FAULTS.items()}
+    return {name: often for name, often in times.items() if often}
+
+
+async def try_all(chosen: Mapping[str, int], known: Mapping[str, Fault], *, seed: int, at_once: int) -> list[Outcome]:
+    """Try each so often, a few faults at a time; what came of them, in their order."""
+    turns = asyncio.Semaphore(at_once)
+
+    async def one(name: str, times: int) -> Outcome:
+        async with turns:
+            return await attempt(name, known[name], seed=seed, times=times)
+
+    return await asyncio.gather(*(one(name, times) for name, times in chosen.items()))
 
 
 def _long_runs(options: argparse.Namespace) -> dict[str, Fault]:
@@ -66,13 +85,13 @@ def _long_runs(options: argparse.Namespace) -> dict[str, Fault]:
     }
 
 
-def attempt(name: str, fault: Fault, *, seed: int, times: int) -> Outcome:
+async def attempt(name: str, fault: Fault, *, seed: int, times: int) -> Outcome:
     """Try one fault. What a run leaves is kept where it shows what broke."""
     directory = Path(tempfile.mkdtemp(prefix=f"yizhan-faults-{name}-"))
     plan = Plan(random.Random(f"{seed} {name}"), times, directory)
     start = time.monotonic()
     try:
-        outcome = asyncio.run(fault.attempt(plan))
+        outcome = await fault.attempt(plan)
     except NotHereError as error:
         shutil.rmtree(directory)
         say(f"{name}: NOT TRIED, it cannot be on this machine: {error}")
@@ -80,7 +99,9 @@ def attempt(name: str, fault: Fault, *, seed: int, times: int) -> Outcome:
     except Exception as error:  # noqa: BLE001 - one fault that cannot be tried must not hide what comes of the others
         traceback.print_exc()
         outcome = Outcome(fault=name, tried=times, broken=(f"{type(error).__name__}: {error}",))
-    say(f"{name}: {time.monotonic() - start:.0f} s, {'kept' if not outcome.broken else 'NOT KEPT'}")
+    say(f"{name}, {time.monotonic() - start:.0f} s: {line_of(outcome)}")
+    if outcome.ledger:
+        say(f"    ledger: {outcome.ledger}")
     for line in outcome.broken:
         say(f"    {line}")
     if outcome.broken:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from loadtest.answers import FINAL, MessageSeen
-from simulator.ledger import Finding, Ledger
+from simulator.ledger import KINDS, Finding, Ledger
 from simulator.records import Record
 from tests.faults.traffic import CROWD, CROWD_CAP, Accepted
 
@@ -37,6 +37,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     doubled_resend: int = 0
     most_resend: int = 0  # as many may be
     note: str = ""
+    ledger: str = ""  # how many records it compared, and how many of each kind it found something wrong with
     broken: tuple[str, ...] = ()
 
 
@@ -71,8 +72,14 @@ def judge(fault: str, evidence: Evidence, *, tried: int, most_resend: int, note:
         doubled_resend=doubled["resend"],
         most_resend=most_resend,
         note=note,
+        ledger=_ledger_line(evidence, findings),
         broken=tuple(broken),
     )
+
+
+def _ledger_line(evidence: Evidence, findings: Sequence[Finding]) -> str:
+    counts = Counter(finding.kind for finding in findings)
+    return " ".join([f"records={len(evidence.records)}", *(f"{kind}={counts[kind]}" for kind in KINDS)])
 
 
 def _lost(evidence: Evidence, findings: Sequence[Finding]) -> list[str]:

@@ -18,6 +18,12 @@ def table_of(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def line_of(outcome: Outcome) -> str:
+    """Return the same of one outcome, for somebody who waits for the table."""
+    _, *cells = _row(outcome)
+    return ", ".join(f"{head} {cell}".strip() for head, cell in zip(_HEADS[1:], cells, strict=True))
+
+
 def _row(outcome: Outcome) -> tuple[str, ...]:
     verdict = "NOT KEPT" if outcome.broken else "kept" if outcome.tried else "NOT TRIED"
     return (

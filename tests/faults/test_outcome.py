@@ -47,6 +47,7 @@ def broken(**changes: Any) -> tuple[str, ...]:
 def test_a_message_that_came_once_and_was_told_of_breaks_nothing():
     outcome = judge("none", GOOD, tried=1, most_resend=0)
     assert outcome.broken == ()
+    assert outcome.ledger == "records=1 lost=0 duplicated=0 misordered=0 mis-stated=0 unrecorded=0"
     assert (outcome.accepted, outcome.lost, outcome.doubled_resend, outcome.doubled_wait) == (1, 0, 0, 0)
 
 

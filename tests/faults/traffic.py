@@ -20,6 +20,7 @@ CROWD: Final = [f"1370013{n:04d}" for n in range(5_000, 5_040)]  # numbers that 
 CROWD_CAP: Final = 3
 _CATEGORIES: Final = ("otp", "notification", "notification", "marketing", "marketing")
 _ASK_AGAIN_SECONDS: Final = 0.1
+_LAST_ANSWER_SECONDS: Final = 60.0
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
 
 
@@ -60,9 +61,10 @@ class Traffic:
         self._clients = [asyncio.create_task(self._send()) for _ in range(CLIENTS)]
 
     async def stop(self) -> None:
-        """Send no more, when what is under way has been answered."""
+        """Send no more, when what is under way has been answered. Raises TimeoutError where it is not."""
         self._stopping.set()
-        await asyncio.gather(*self._clients)
+        async with asyncio.timeout(_LAST_ANSWER_SECONDS):
+            await asyncio.gather(*self._clients)
 
     def abandon(self) -> None:
         """Send no more, and wait for no answer."""

@@ -148,6 +148,8 @@ class World:
         outcome = judge(fault, evidence, tried=tried, most_resend=most_resend, note=note)
         code = await self.gateway.stop()
         wrong = [late] if late else []
+        if strange := set(self.traffic.refused) - {"frequency_cap"}:
+            wrong.append(f"messages were refused as {', '.join(sorted(strange))}")
         wrong += [f"the gateway's exit code was {code}"] if code != 0 else []
         return msgspec.structs.replace(outcome, broken=(*outcome.broken, *wrong))
 
