@@ -27,7 +27,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "torn": Fault(networks.torn, times=10, short_times=0),
     "cut": Fault(networks.cut, times=20, short_times=0),
     "reset": Fault(networks.cut_midway, times=20, short_times=0),
-    "half-open": Fault(networks.half_open, times=20, short_times=0),
+    "half-open": Fault(networks.half_open, times=10, short_times=0),
     "silent": Fault(networks.silent, times=10, short_times=0),
     "namespace": Fault(namespaces.link_lost, times=10, short_times=0),
     "tls": Fault(carriers.tls_cut, times=20, short_times=1),

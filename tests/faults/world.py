@@ -29,7 +29,7 @@ WINDOW: Final = 20
 # The most that one crash, or one cut of every connection, may send again where a category does so.
 MOST_COPIES: Final = WINDOW * BINDS * len(CARRIERS)
 OPERATOR_KEY: Final = "operator-key"
-SETTLE_SECONDS: Final = 90.0
+SETTLE_SECONDS: Final = 300.0  # a backlog of a busy machine takes its time
 # Longer than any fault lasts: when a part in doubt has ended as unknown, only an id would lead a receipt to it.
 RECEIPT_DEADLINE_SECONDS: Final = 15
 
