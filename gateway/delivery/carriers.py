@@ -1,47 +1,40 @@
-"""A carrier: its lanes, its binds and its one rate; it hands messages over.
-
-The pump runs whenever something may have changed: records came, a slot was released, a bind came up, tokens grew. It
-hands over until there is no free slot, no token or no record. Nothing in it waits.
-"""
+"""A carrier: its lanes, its binds and its one rate."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final, Protocol, assert_never
+from typing import Protocol
 
 import structlog
 
 from gateway.connection import Connection
 from gateway.delivery import outcomes
-from gateway.delivery.addresses import source_key
-from gateway.delivery.answers import Answers, Flight
+from gateway.delivery.answers import Answers
 from gateway.delivery.awaiting import Awaiting
 from gateway.delivery.binds import Bind
-from gateway.delivery.elsewhere import Elsewhere, Why
-from gateway.delivery.handover import source_address, submit_sm
+from gateway.delivery.departures import Departures
+from gateway.delivery.elsewhere import Elsewhere
+from gateway.delivery.handover import source_address
 from gateway.delivery.keeping import Keeping, forget_everywhere
 from gateway.delivery.lanes import Lane
 from gateway.delivery.later import Later
 from gateway.delivery.levels import LevelQueue
 from gateway.delivery.pace import Pace
 from gateway.delivery.pool import Pool
+from gateway.delivery.pump import Pump
 from gateway.delivery.questions import Question
 from gateway.delivery.queues import Queues
 from gateway.delivery.refills import Refills
-from gateway.delivery.settings import CarrierSettings, OnDoubt, WhenPaused
-from gateway.delivery.shared import STORE_RETRY_SECONDS, Shared
+from gateway.delivery.second_look import SecondLook
+from gateway.delivery.settings import CarrierSettings, WhenPaused
+from gateway.delivery.shared import Shared
 from gateway.delivery.sources import SourceLimits
-from gateway.delivery.turns import Turns
 from gateway.delivery.underway import Handover, UnderWay
 from gateway.delivery.waiting import Waiting
 from gateway.delivery.wording import word_record
-from gateway.message import FINAL, Attempt, Level, MessageId, Milliseconds, PartStatus, Priority, Record, Status
+from gateway.message import Level, MessageId, Milliseconds, PartStatus, Record, Status
 from gateway.rates import delay_seconds
-from gateway.rulings import NotHere, Stop, Wait
-from gateway.smpp import CancelSm, EncodeError, Pdu, QuerySm, SubmitSm
-
-# One-time passwords that go before one of the others goes, while some of both wait.
-OTP_RUN: Final = 20
+from gateway.smpp import CancelSm, Pdu, QuerySm
 
 log = structlog.get_logger(__name__)
 
@@ -76,8 +69,6 @@ class Carrier:
     ) -> None:
         """`waiting_on_disk`: how many a start found in each lane; `latest`: the highest id that may be among them."""
         self.settings = settings
-        self._waiting = waiting
-        self._elsewhere = elsewhere
         self._sources = SourceLimits(settings.source_throughput)
         self.queues = Queues(
             settings.name,
@@ -86,7 +77,6 @@ class Carrier:
             latest=latest,
             free_at=self._source_is_free_at if settings.source_throughput else None,
         )
-        self._turns = Turns(OTP_RUN)
         self._shared = shared
         self._listener = listener
         self._loop = asyncio.get_running_loop()
@@ -126,17 +116,25 @@ class Carrier:
         self._retries = Later(self._loop, self._retry)
         self._under_way = UnderWay()
         self._put_back: set[MessageId] = set()  # in a lane for another time
-        self._stranded: set[MessageId] = set()  # past their validity, and in doubt: they may not expire yet
-        self._own_source = source_key(settings.source, settings.name)
-        self._held_until = 0.0
-        self._pump_scheduled = False
-        self._pump_timer: asyncio.TimerHandle | None = None
-        self._pump_timer_at = 0.0
         self._refills = Refills(shared, self.queues, self)
-        metrics = shared.metrics
-        self._queue_seconds = {priority: metrics.queue_seconds.series((priority,)) for priority in Priority}
-        self.receipt_seconds = metrics.receipt_seconds.series((settings.name,))
-        self.stopping = False
+        departures = Departures(settings, shared, self._pace, self._sources, keep=keeping.keep, origin=self)
+        self.hand_over = departures.hand_over
+        self._second_look = SecondLook(settings.name, shared, waiting, elsewhere, keep=keeping.keep, owner=self)
+        self.may_go = self._second_look.may_go
+        self._pump = Pump(
+            queues=self.queues,
+            pool=self._pool,
+            pace=self._pace,
+            under_way=self._under_way,
+            refused=self._retries,
+            most_refused=shared.settings.lane_window,
+            hands=self,
+            clock=shared.clock,
+        )
+        self.wake = self._pump.wake
+        self.wake_in = self._pump.wake_in
+        self.hold = self._pump.hold
+        self.receipt_seconds = shared.metrics.receipt_seconds.series((settings.name,))
         self.is_up = False  # whether some bind could send now
         self._down_since = self._loop.time()
         self.paused: WhenPaused | None = None  # an operator has paused it, and this becomes of its queue
@@ -144,6 +142,11 @@ class Carrier:
     @property
     def name(self) -> str:
         return self.settings.name
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it hands over nothing more, for ever."""
+        return self._pump.is_stopped
 
     @property
     def is_usable(self) -> bool:
@@ -175,17 +178,7 @@ class Carrier:
         """Messages in its lanes, on disk too, and those to be retried."""
         return len(self.queues) + len(self._retries)
 
-    # --- what wakes it -----------------------------------------------------------------------------------------------
-
-    def wake(self) -> None:
-        """Something may be possible that was not: look, once this iteration of the loop is through."""
-        if not self._pump_scheduled and not self.stopping:
-            self._pump_scheduled = True
-            self._loop.call_soon(self._pump)
-
-    def wake_in(self, seconds: float) -> None:
-        """The same, so many seconds from now."""
-        self._pump_at(self._loop.time() + seconds)
+    # --- what comes ---------------------------------------------------------------------------------------------------
 
     def read_again(self, lane: Lane, message_id: MessageId) -> None:
         """A message that was left on disk in a lane may go."""
@@ -212,6 +205,7 @@ class Carrier:
     def pause(self, queue: WhenPaused | None) -> None:
         """Begin no more messages, and give the queue away or not; None: go on."""
         self.paused = queue
+        self._pump.is_paused = queue is not None
         self.wake()
 
     def take_waiting(self, level: Level, *, most: int) -> list[Record]:
@@ -227,105 +221,32 @@ class Carrier:
 
     def expire_waiting(self) -> None:
         """End those that went in part, or came back, and cannot go on before their validity ends."""
-        stranded, self._stranded = self._stranded, set()
         for message_id in [
-            *stranded,
+            *self._second_look.take_stranded(),
             *self._put_back,
             *self._retries.ids(),
             *(each.record.id for each in self._under_way),
         ]:
             record = self._shared.live.get(message_id)
             if record is not None:
-                self._may_go(record, self._shared.clock())
+                self.may_go(record, self._shared.clock())
 
     def stop(self) -> None:
         """Hand over nothing more. What is under way may still be answered."""
-        self.stopping = True
+        self._pump.stop()
         self._retries.stop()
-        if self._pump_timer is not None:
-            self._pump_timer.cancel()
         self._refills.stop()
 
-    # --- the pump ----------------------------------------------------------------------------------------------------
+    # --- what goes ---------------------------------------------------------------------------------------------------
 
-    def _pump(self) -> None:
-        self._pump_scheduled = False
-        if self.stopping:
-            return
-        now = self._loop.time()
-        if now < self._held_until:
-            self._pump_at(self._held_until)
-            return
-        at = self._shared.clock()
-        while self._step(now, at):
-            pass
-        blocked_until = self.queues.blocked_until
-        if blocked_until is not None:
-            self._pump_at(blocked_until)
+    def read_more(self) -> None:
+        """Read from disk what the lanes have room for."""
         self._refills.begin()
 
-    def _pump_at(self, when: float) -> None:
-        if self._pump_timer is not None:
-            if self._pump_timer_at <= when:
-                return
-            self._pump_timer.cancel()
-        self._pump_timer_at = when
-        self._pump_timer = self._loop.call_at(when, self._pump_on_time)
-
-    def _pump_on_time(self) -> None:
-        self._pump_timer = None
-        self._pump()
-
-    def _step(self, now: float, at: Milliseconds) -> bool:
-        """Hand over one part, or find that the next message does not go; False when nothing more can be done now.
-
-        What is kept for one-time passwords is theirs alone; but when so many of them wait that they take everything,
-        one of the others goes for every twenty.
-        """
-        queues, under_way = self.queues, self._under_way
-        refused, most = len(self._retries), self._shared.settings.lane_window
-        # When so much is refused for now, more of it would only fill the memory.
-        goes_on = self.paused is None  # else only what has begun is finished
-        otp = queues.otp.next_lane(now) if goes_on and refused < 2 * most else None
-        others = queues.next_of_others(now) if goes_on and refused < most else None
-        otp_waits = otp is not None or self._pool.goes_on(under_way.otp, takes_kept=True)
-        others_wait = others is not None or self._pool.goes_on(under_way.others, takes_kept=otp_waits)
-        turn = self._turns.next((otp_waits, others_wait))
-        if turn is None:
-            return False
-        delay = self._pace.ready_in(now=now, takes_kept=otp_waits)
-        if delay:
-            self._pump_at(now + delay)
-            return False
-        track = under_way.others if turn else under_way.otp
-        bind = self._pool.next_bind(track, takes_kept=otp_waits)
-        if bind is None:
-            return False
-        handover = track.get(bind.name) if track else None
-        if handover is not None and not self._may_go(handover.record, at):
-            del track[bind.name]
-            return True
-        if handover is None:
-            if turn and others is not None:
-                handover = self._next_handover(*others, at)
-            elif otp is not None and not turn:
-                handover = self._next_handover(queues.otp, otp, at)
-            else:
-                return False  # it goes on by another bind, which has no room
-            if handover is None:
-                return True
-            if turn and others is not None:
-                queues.taken(others[0])
-            if handover.wording.parts > 1:
-                track[bind.name] = handover
-        self._turns.taken(turn)
-        self._hand_over(bind, handover, track, now, at)
-        return True
-
-    def _next_handover(self, queue: LevelQueue, lane: Lane, at: Milliseconds) -> Handover | None:
+    def next_handover(self, queue: LevelQueue, lane: Lane, at: Milliseconds) -> Handover | None:
         """Take the next message of a lane, all of whose parts will leave by one bind; None when it does not go."""
         record = self._take(queue, lane, at)
-        if record is None or not self._rules_allow(record, at):
+        if record is None or not self._second_look.rules_allow(record, at):
             return None
         wording = word_record(record, self.settings)
         if wording is None:
@@ -339,36 +260,12 @@ class Carrier:
         came_back = record.id in self._put_back
         if came_back:
             self._put_back.discard(record.id)
-        if not self._may_go(record, at):
-            return None
-        if self._shared.stops and self._shared.stops.holds(record.message) and record.status is Status.QUEUED:
-            self._stay(record, lane, came_back=came_back)
+        if not self.may_go(record, at) or self._second_look.is_stopped(record, lane, came_back=came_back):
             return None
         return record
 
     def _source_is_free_at(self, record: Record) -> float:
         return self._sources.free_at(source_address(record.message, self.settings))
-
-    def _may_go(self, record: Record, at: Milliseconds) -> bool:
-        """Look again at what may have changed since acceptance. A record that ended in the meantime is skipped."""
-        if record.state.status in FINAL or record.first_waiting() is None:
-            return False
-        if record.message.expires_at > at:
-            return True
-        if outcomes.end(record, Status.EXPIRED, at=at, reason="validity ended"):
-            self.keep(record)
-        else:
-            self._stranded.add(record.id)
-        return False
-
-    def _stay(self, record: Record, lane: Lane, *, came_back: bool) -> None:
-        """The batch of a message is stopped: it waits for that to end."""
-        if came_back:
-            self._shared.stops.keep(self, record)
-            return
-        self._shared.live.drop(record)
-        lane.leave_on_disk()
-        self._shared.stops.leave(self, lane, record.message)
 
     def _give_up(self, record: Record, at: Milliseconds) -> None:
         """Some of its parts have gone, and the others cannot follow them: the carrier's settings are others now."""
@@ -376,83 +273,6 @@ class Carrier:
         assert n is not None
         outcomes.cannot_follow(record, n, "the carrier takes long texts in another form now", at=at)
         self.keep(record)
-
-    def _rules_allow(self, record: Record, at: Milliseconds) -> bool:
-        """Ask the rules again, unless some part has left: the rest of a message follows its beginning."""
-        if record.state.status is not Status.QUEUED:
-            return True
-        ruling = self._shared.gate.hand_over(record.message, self.settings.name, now=at)
-        match ruling:
-            case None:
-                return True
-            case Wait():
-                self._waiting.put_off(record, ruling, at=at)
-            case NotHere() if self._elsewhere.send(record, Why.BLACKLISTED):
-                pass
-            case NotHere() | Stop():
-                outcomes.end(record, Status.FAILED, at=at, reason=ruling.reason)
-                self.keep(record)
-            case _:
-                assert_never(ruling)
-        return False
-
-    def _hand_over(
-        self, bind: Bind, handover: Handover, track: dict[str, Handover], now: float, at: Milliseconds
-    ) -> None:
-        """Hand over the next waiting part of a message: at once, or, where one copy is the rule, after its intent."""
-        record, message = handover.record, handover.record.message
-        n = record.first_waiting()
-        if track and (n is None or record.is_final or record.first_waiting(after=n) is None):
-            track.pop(bind.name, None)
-        if n is None or record.is_final:
-            return
-        self._pace.spend(handover.wording.segments)
-        shared, connection = self._shared, bind.connection
-        assert connection is not None
-        body, reference = submit_sm(message, handover.wording, n, self.settings, now=at)
-        if self.settings.source_throughput:
-            self._sources.spend(body.source_addr, handover.wording.segments, now=now)
-        if record.status is Status.QUEUED and not record.state.parts[n].attempts:
-            self._queue_seconds[message.priority].observe((at - message.accepted_at) / 1000)
-        if n == 0:
-            source = source_key(body.source_addr, self.name) if message.sender else self._own_source
-            shared.last_sent.note(source, message.to, message.id)
-        attempt = Attempt(self.settings.name, bind.settings.name, at, "", None, "", reference)
-        k = outcomes.hand_over(record, n, attempt)
-        flight = Flight(record, n, k, now)
-        if shared.categories[message.category].on_doubt is OnDoubt.RESEND:
-            self._send(connection, body, flight)
-            return
-        bind.reserved += 1
-        intent = partial(self._intent_is_kept, bind, connection, body, flight)
-        shared.after.add(shared.store.update(record), intent)
-
-    def _send(self, connection: Connection, body: SubmitSm, flight: Flight) -> None:
-        """Give a part's bytes to the connection. What does not fit the wire has failed, and only that."""
-        try:
-            connection.send(body, flight)
-        except EncodeError as error:
-            record = flight.record
-            log.error("a message does not fit a submit_sm", message=str(record.id), field=error.field, rule=error.rule)
-            outcomes.refused_for_good(record, flight.n, flight.k, None, f"not sent: {error}", at=self._shared.clock())
-            self.keep(record)
-
-    def _intent_is_kept(
-        self, bind: Bind, connection: Connection, body: SubmitSm, flight: Flight, succeeded: bool
-    ) -> None:
-        """The intent is on disk, so the bytes may leave; if it is not, they must not."""
-        bind.reserved -= 1
-        record = flight.record
-        if succeeded and bind.is_usable_by(connection) and not record.is_final:
-            flight.sent_at = self._loop.time()
-            self._send(connection, body, flight)
-            return
-        error = "connection_lost" if succeeded else "store_unavailable"
-        outcomes.take_back(record, flight.n, flight.k, error, at=self._shared.clock())
-        self.keep(record)
-        if not succeeded:
-            self.hold(STORE_RETRY_SECONDS)
-        self.send_again(record)
 
     # --- what its binds tell it --------------------------------------------------------------------------------------
 
@@ -485,10 +305,6 @@ class Carrier:
         before = self.rate
         if self._pace.throttled(sent_at=sent_at, now=self._loop.time()) and before >= self.settings.throughput:
             log.warning("a carrier complains of the rate: it is sent to more slowly", carrier=self.name)
-
-    def hold(self, seconds: float) -> None:
-        """Hand over nothing for so long."""
-        self._held_until = max(self._held_until, self._loop.time() + seconds)
 
     def retry_later(self, record: Record, *, failures: int) -> None:
         """Send again what was refused, after a pause that grows with the failures."""

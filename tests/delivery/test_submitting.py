@@ -583,7 +583,7 @@ async def test_an_intent_that_cannot_be_written_sends_nothing_and_goes_when_it_c
         record = rig.a_message(category=WAIT)
         await rig.hand_in(record)
         rig.store.break_down("disk full")
-        await eventually(lambda: rig.carrier._held_until > 0)
+        await eventually(lambda: rig.carrier._pump.held_until > 0)
         assert smsc.submits == []
         assert attempts(record) == []
 
