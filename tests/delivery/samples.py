@@ -79,7 +79,7 @@ def carrier_settings(*binds: BindSettings, **fields: Any) -> CarrierSettings:
     return CarrierSettings(**(values | fields))
 
 
-async def eventually(condition: Callable[[], object], *, seconds: float = 5.0) -> None:
+async def eventually(condition: Callable[[], object], *, seconds: float = 15.0) -> None:
     """Wait until `condition` is true of something that tells nobody when it changes."""
     try:
         async with asyncio.timeout(seconds):

@@ -117,7 +117,7 @@ async def test_whatever_the_carrier_does_every_message_ends_and_none_is_lost(tmp
     async with scripted() as smsc:
         smsc.otherwise = carrier.answer
         binds = [bind_settings(smsc.port, f"cmcc-a-{n}", window=8) for n in range(2)]
-        settings = carrier_settings(*binds, response_timeout_seconds=0.1)
+        settings = carrier_settings(*binds, response_timeout_seconds=0.3)
         for life in range(3):
             store = a_store(tmp_path)
             async with running(settings, store=store, lane_window=10) as rig:
