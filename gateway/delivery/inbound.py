@@ -48,6 +48,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     answers: Message | None
     missing: tuple[int, ...]
     parts: tuple[PartMark, ...]
+    is_chosen: bool  # from a menu of an application: it asks nothing of the gateway
 
     def as_reply(self, at: Milliseconds) -> Reply:
         """For those who act on it. It is named for its first part, which it has after a crash as well."""
@@ -272,7 +273,7 @@ class Inbound:
             answered = [None] * len(batch)
         words = [self._words(*each) for each in zip(batch, asked, answered, strict=True)]
         for each in words:
-            if each.account and each.phone.startswith("+"):
+            if each.account and each.phone.startswith("+") and not each.is_chosen:
                 await self._act_on(each)
         return words
 
@@ -308,6 +309,7 @@ class Inbound:
             answers=answers,
             missing=text.missing,
             parts=tuple(part.mark for part in ready.parts),
+            is_chosen=any(part.is_chosen for part in ready.parts),
         )
 
     async def _write(self, batch: Iterable[Words]) -> None:

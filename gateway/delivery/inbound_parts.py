@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.delivery.acknowledgements import is_chosen
 from gateway.delivery.fragments import read_fragment
 from gateway.delivery.settings import Alphabet
 from gateway.message import Milliseconds
@@ -17,7 +18,10 @@ _PAGE: Final = 1_000
 
 
 class StoredPart(msgspec.Struct, frozen=True, array_like=True):
-    """One part, or a whole message, as a carrier sent it. `ton`: what it says the source is (SMPP 3.4, 5.2.5)."""
+    """One part, or a whole message, as a carrier sent it. `ton`: what it says the source is (SMPP 3.4, 5.2.5).
+
+    `is_chosen`: from a menu, see `acknowledgements`.
+    """
 
     key: int
     fingerprint: int
@@ -29,6 +33,7 @@ class StoredPart(msgspec.Struct, frozen=True, array_like=True):
     place: PartNumber | None  # None: it is whole
     coding: Coding
     data: bytes
+    is_chosen: bool = False  # last: parts from before it was kept are read, too
 
     @property
     def mark(self) -> PartMark:
@@ -69,6 +74,7 @@ def part_of(
         place=fragment.place,
         coding=fragment.coding,
         data=fragment.data,
+        is_chosen=is_chosen(body),
     )
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from gateway.connection import Connection
 from gateway.delivery import outcomes
+from gateway.delivery.acknowledgements import is_without_words
 from gateway.delivery.awaiting import Awaited, canonical_receipt_id, canonical_response_id, same_number, spellings
 from gateway.delivery.carriers import Carrier
 from gateway.delivery.handover import source_address
@@ -109,10 +110,13 @@ class Receipts:
         if type(body) is DeliverSm or type(body) is DataSm:
             reply = partial(_reply, connection, pdu)
             receipt = parse_receipt(body)
-            if receipt is None:
-                self._inbound.received(carrier, connection, body, reply)
-            else:
+            if receipt is not None:
                 self._take(carrier, body, receipt, reply)
+            elif is_without_words(body):
+                self._shared.metrics.receipts.add((carrier.name, "acknowledgement", "intermediate"))
+                reply(True)  # nothing of it needs the disk
+            else:
+                self._inbound.received(carrier, connection, body, reply)
         elif type(body) is not AlertNotification:  # which has no answer
             _respond(connection, pdu, CommandStatus.ESME_RINVCMDID)
 
