@@ -10,19 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.delivery import binds
-from gateway.delivery.delivery import Delivery
-from gateway.delivery.durable import AfterCommit
-from gateway.delivery.live import Live
-from gateway.delivery.settings import DeliverySettings, default_categories
-from gateway.delivery.shared import Shared
+from gateway.delivery.settings import DeliverySettings
 from gateway.message import Category, IdSource, Message, MessageId, Priority, Record, Status, lane_name, new_record
-from gateway.metrics import Metrics
 from gateway.smpp import CommandStatus, SubmitSm
-from gateway.store.memory import MemoryStore
-from tests.delivery.rig import NoBooks, OpenGate
 from tests.delivery.samples import CARRIER, LONG, MORNING, TEXT, bind_settings, carrier_settings
-from tests.delivery.virtual import MemorySmsc, VirtualLoop
+from tests.delivery.virtual import MemorySmsc, VirtualLoop, open_delivery
 
 HOUR = 3_600.0
 RATE, OTHER_RATE, WINDOW, LATENCY = 5, 3, 20, 0.02
@@ -52,8 +44,6 @@ class Day:
         self.second = MemorySmsc(lambda *_: (0, 0.1), latency_seconds=LATENCY)
         self.sent: list[Sent] = []
         self._count = 0
-        self.store = MemoryStore()
-        self.live = Live()
         self._ids = IdSource(node=0, last=MessageId(0))
 
     @property
@@ -78,31 +68,20 @@ class Day:
         return 0, 0.05 + self._chance.random() * 0.5
 
     async def start(self, monkeypatch: pytest.MonkeyPatch) -> asyncio.Task[None]:
-        smscs = {1: self.first, 2: self.second}
-
-        async def connect(_: str, port: int, **fields: Any) -> Any:
-            return smscs[port].connect(fields["settings"], fields["on_events"], fields["on_writable"])
-
-        monkeypatch.setattr(binds, "open_connection", connect)
         carriers = (
             carrier_settings(bind_settings(1, "a", window=WINDOW), throughput=RATE, otp_share=0.2),
             carrier_settings(bind_settings(2, "b", window=WINDOW), name="cmcc-b", throughput=OTHER_RATE, otp_share=0.2),
         )
-        shared = Shared(
-            store=self.store,
-            live=self.live,
-            after=AfterCommit(),
-            metrics=Metrics(),
+        self.delivery, shared = await open_delivery(
+            carriers,
+            {1: self.first, 2: self.second},
             settings=DeliverySettings(lane_window=500, sweep_seconds=300.0),
-            categories=default_categories(),
             clock=self.clock,
             random=self._chance.random,
-            gate=OpenGate(),
-            usage=NoBooks(),
+            next_id=lambda: MessageId(self._ids.next(self.clock())),
+            monkeypatch=monkeypatch,
         )
-        recovered = await self.store.open()
-        self.delivery = Delivery(carriers, shared, recovered, lambda: MessageId(self._ids.next(self.clock())))
-        await self.delivery.recover()
+        self.store, self.live = shared.store, shared.live
         return asyncio.create_task(self.delivery.run())
 
     async def hand_in(self, count: int, account: str, **fields: Any) -> None:

@@ -5,12 +5,21 @@ Both ends are the real connections and sessions; only the wire between them is o
 
 import asyncio
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import pytest
 
 from gateway.connection import Connection
+from gateway.delivery import binds
+from gateway.delivery.delivery import Delivery
+from gateway.delivery.durable import AfterCommit
+from gateway.delivery.live import Live
+from gateway.delivery.settings import CarrierSettings, DeliverySettings, default_categories
+from gateway.delivery.shared import Shared
+from gateway.message import MessageId
+from gateway.metrics import Metrics
 from gateway.smpp import (
     BindTransceiverResp,
     DeliverSm,
@@ -26,6 +35,8 @@ from gateway.smpp import (
     Unbind,
     make_tlv,
 )
+from gateway.store.memory import MemoryStore
+from tests.delivery.rig import NoBooks, OpenGate
 
 _NO_DELAY = 0.0
 
@@ -188,3 +199,36 @@ class MemorySmsc:
             tlvs=tlvs,
         )
         self._bound[-1].send(body)
+
+
+async def open_delivery(
+    carriers: Sequence[CarrierSettings],
+    smscs: Mapping[int, MemorySmsc],
+    *,
+    settings: DeliverySettings,
+    clock: Callable[[], int],
+    random: Callable[[], float],
+    next_id: Callable[[], MessageId],
+    monkeypatch: pytest.MonkeyPatch,
+) -> tuple[Delivery, Shared]:
+    """All of delivery on a store in memory. `smscs`: by the port that a bind has in its settings."""
+
+    async def connect(_: str, port: int, **fields: Any) -> Connection:
+        return smscs[port].connect(fields["settings"], fields["on_events"], fields["on_writable"])
+
+    monkeypatch.setattr(binds, "open_connection", connect)
+    shared = Shared(
+        store=MemoryStore(),
+        live=Live(),
+        after=AfterCommit(),
+        metrics=Metrics(),
+        settings=settings,
+        categories=default_categories(),
+        clock=clock,
+        random=random,
+        gate=OpenGate(),
+        usage=NoBooks(),
+    )
+    delivery = Delivery(carriers, shared, await shared.store.open(), next_id)
+    await delivery.recover()
+    return delivery, shared
