@@ -37,6 +37,8 @@ from gateway.http.control import ControlCalls
 from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys
 from gateway.http.operations import CarrierView
+from gateway.http.overview import OverviewCalls
+from gateway.http.page_files import PageFiles
 from gateway.http.ported import PortedNumbers
 from gateway.http.refusals import RefusalCalls
 from gateway.http.reload import ReloadCalls
@@ -47,6 +49,7 @@ from gateway.learning import Learning
 from gateway.message import IdSource, Milliseconds, Priority, Record, Status, time_of_id
 from gateway.metrics import Metrics, Sample
 from gateway.numbers import Network
+from gateway.overview import Glance
 from gateway.policy.candidate import Draft
 from gateway.policy.caps import CapsStage
 from gateway.policy.content import ContentStage
@@ -342,7 +345,21 @@ class Gateway:
                 PortedNumbers(self._ports, takes_hashes=bool(self._config.numbers.ported_key)),
                 UsageCalls(self._usage, wall_clock),
                 RefusalCalls(self._refusals),
+                OverviewCalls(self._glance(delivery).look),
+                PageFiles(),
             ],
+        )
+
+    def _glance(self, delivery: Delivery) -> Glance:
+        return Glance(
+            metrics=self._metrics,
+            delivery=delivery,
+            store=self._store,
+            directory=self._config.store.path,
+            ready=self.ready,
+            waiting=lambda: self._waiting,
+            callbacks_waiting=self._callbacks.waiting,
+            clock=wall_clock,
         )
 
     def _add_gauges(self, delivery: Delivery, refs: ClientRefs, caps: CapsStage) -> None:

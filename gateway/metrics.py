@@ -37,6 +37,14 @@ class Counter:
     def value(self, labels: Labels) -> int:
         return self._counts.get(labels, 0)
 
+    def by(self, label: str) -> dict[str, int]:
+        """The sums by one of the labels, over all others."""
+        place = self._labels.index(label)
+        sums: dict[str, int] = {}
+        for labels, count in self._counts.items():
+            sums[labels[place]] = sums.get(labels[place], 0) + count
+        return sums
+
     def collect(self) -> Metric:
         family = CounterMetricFamily(self.name, self._help, labels=self._labels)
         for labels, count in list(self._counts.items()):

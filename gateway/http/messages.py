@@ -17,7 +17,7 @@ from gateway.numbers import InvalidNumber, normalise
 from gateway.store.api import Query, Store, StoreError
 
 _DAY_MILLISECONDS: Final = 86_400_000
-_MAX_SEARCH_BYTES: Final = 65_536
+MAX_SEARCH_BYTES: Final = 65_536
 _SLICE: Final = 200  # messages shown between two returns to the loop
 CURSORS: Final = IdCursors(1)
 
@@ -46,8 +46,8 @@ class Messages:
 
     async def search(self, call: Call) -> Answer:
         """The same, by the members of the body, so that numbers stay out of the logs of proxies."""
-        if len(call.body) > _MAX_SEARCH_BYTES:
-            raise Problem(Code.TOO_LARGE, f"The body of a search has at most {_MAX_SEARCH_BYTES} octets.")
+        if len(call.body) > MAX_SEARCH_BYTES:
+            raise Problem(Code.TOO_LARGE, f"The body of a search has at most {MAX_SEARCH_BYTES} octets.")
         if shape_of(call.body, call.body_format) is not Shape.OBJECT:
             raise invalid(Fault(pointer="", rule="must be an object of filters"))
         values, faults = take_fields(call.body, call.body_format, FILTERS)

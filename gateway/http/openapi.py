@@ -18,7 +18,6 @@ Json = dict[str, Any]
 
 _REFERENCE_TEMPLATE: Final = "#/components/schemas/{name}"
 _PROBLEM: Final = "#/components/schemas/ProblemView"
-_PROMETHEUS: Final = "text/plain"
 _NOT_HTTP: Final = (Code.INVALID_REQUEST, Code.INTERNAL)  # of every call
 _WITH_KEY: Final = (Code.UNAUTHORIZED, Code.FORBIDDEN)
 _WITH_BODY: Final = (Code.REQUEST_TIMEOUT, Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.QUEUE_FULL)
@@ -106,6 +105,7 @@ def _operation(route: Route, entry: Entry, schema_of: Mapping[Any, Json]) -> Jso
 
 def _operation_id(route: Route) -> str:
     words = route.path.replace("/v1/", "/").replace("{", "").replace("}", "").replace(".", "-").strip("/").split("/")
+    words = [word for word in words if word] or ["page"]
     return "-".join([route.method.lower(), *words])
 
 
@@ -124,7 +124,7 @@ def _responses(route: Route, entry: Entry, schema_of: Mapping[Any, Json]) -> Jso
     for status, kinds in entry.answers.items():
         schemas = [schema_of[kind] for kind in kinds]
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
-        content = _both(schema) if kinds else {_PROMETHEUS: {"schema": {"type": "string"}}}
+        content = _both(schema) if kinds else {each: {"schema": {"type": "string"}} for each in entry.media_types}
         responses[str(status)] = {"description": "Done." if status < 300 else "Not now.", "content": content}
     for status, codes in sorted(_codes(route, entry).items()):
         problem = {"allOf": [{"$ref": _PROBLEM}, {"properties": {"code": {"enum": codes}}}]}

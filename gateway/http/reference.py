@@ -15,6 +15,7 @@ from gateway.http.control import BatchView
 from gateway.http.explain import MAX_EXPLAINED, ExplanationsView, ExplanationView
 from gateway.http.fields import FILTERS, MESSAGE, MESSAGE_REQUIRED, Fields
 from gateway.http.inbound import INBOUND_FILTERS, InboundList
+from gateway.http.overview import Overview
 from gateway.http.paging import PAGE, SEALED_PAGE
 from gateway.http.problems import Code
 from gateway.http.shapes import (
@@ -56,6 +57,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     query: Fields = {}
     required: tuple[str, ...] = ()  # of the query
     body: Body | None = None
+    media_types: tuple[str, ...] = ("text/plain",)  # of an answer that is not ours
     codes: tuple[Code, ...] = ()  # beside those that all calls of its kind have
     refuses: bool = False  # answers with the codes of one message, too
     takes_idempotency_key: bool = False
@@ -154,6 +156,12 @@ REFERENCE: Final[Mapping[str, Entry]] = {
         answers={200: (refusals.RefusalList,)},
         codes=_NO_STORE,
     ),
+    "POST /v1/refusals/search": Entry(
+        summary="The same list, with the filters in the body",
+        body=Body(name="RefusalSearch", members=refusals.REFUSAL_FILTERS),
+        answers={200: (refusals.RefusalList,)},
+        codes=_NO_STORE,
+    ),
     "GET /v1/account": Entry(summary="What this key may do, and what is left of it", answers={200: (AccountShape,)}),
     "GET /v1/usage": Entry(
         summary="Messages and segments by day, account, category, carrier and network",
@@ -236,6 +244,11 @@ REFERENCE: Final[Mapping[str, Entry]] = {
         query=audit.PARAMETERS,
         answers={200: (audit.AuditListView,)},
         codes=_NO_STORE,
+    ),
+    "GET /v1/status": Entry(summary="The gateway at a glance", answers={200: (Overview,)}),
+    "GET /": Entry(summary="The operations page", answers={200: ()}, media_types=("text/html",)),
+    "GET /page/{name}": Entry(
+        summary="A file of the page", answers={200: ()}, media_types=("text/html", "text/css", "text/javascript")
     ),
     "GET /healthz": Entry(summary="The process is alive", answers={200: (Health,)}),
     "GET /readyz": Entry(summary="Whether messages can be taken", answers={200: (Readiness,), 503: (Readiness,)}),

@@ -22,6 +22,8 @@ from gateway.http.held import HeldCalls
 from gateway.http.keys import Keys, hash_key
 from gateway.http.operations import BindView, CarrierView
 from gateway.http.opt_outs import OptOutCalls
+from gateway.http.overview import Overview, OverviewCalls
+from gateway.http.page_files import PageFiles
 from gateway.http.ported import PortedNumbers
 from gateway.http.refusals import RefusalCalls
 from gateway.http.reload import ReloadCalls
@@ -72,6 +74,24 @@ ACCOUNTS = {
     "review-key": Account(name="reviewer", scopes=frozenset({Scope.READ, Scope.REVIEW})),
     "metrics-key": Account(name="prometheus", scopes=frozenset({Scope.METRICS})),
 }
+
+OVERVIEW = Overview(
+    at="2026-03-01T00:00:00.000+00:00",
+    version="0.1.0",
+    ready=True,
+    uptime_seconds=1.5,
+    accepted=7,
+    refused={"frequency_cap": 2},
+    submits={"accepted": 5},
+    finished={"delivered": 4},
+    queued={"high": 0, "normal": 2, "low": 1},
+    oldest_queued_seconds={"normal": 0.5},
+    waiting={"held": 1},
+    open=3,
+    receipts_overdue=0,
+    callbacks_waiting=1,
+    disk_free_bytes=None,
+)
 
 
 class FakeOperations:
@@ -275,6 +295,8 @@ class Api:
                 UsageCalls(self.usage, self.clock),
                 ControlCalls(self.controls.cancel_message, self.controls),
                 RefusalCalls(self.refusals),
+                OverviewCalls(lambda: OVERVIEW),
+                PageFiles(),
             ],
         )
         self.session: aiohttp.ClientSession

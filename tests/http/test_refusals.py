@@ -66,3 +66,16 @@ async def test_a_wrong_parameter_is_named(api: Api, query: str, parameter: str) 
 
 async def test_it_needs_the_scope_read(api: Api) -> None:
     assert (await api.get("/v1/refusals", key="send-key")).status == 403
+
+
+async def test_a_search_has_its_filters_in_the_body_where_no_proxy_writes_them_down(api: Api) -> None:
+    await api.post(BAD)
+    await api.post({**BAD, "batch": "april", "to": "13900138001"})
+
+    found = await api.post({"to": "139 0013 8001", "limit": 10}, path="/v1/refusals/search")
+    wrong = await api.post({"since": 1}, path="/v1/refusals/search")
+    array = await api.post([], path="/v1/refusals/search")
+
+    assert [each["batch"] for each in found.json["refusals"]] == ["april"]
+    assert (wrong.status, wrong.json["errors"]) == (400, [{"pointer": "/since", "rule": "is not a known member"}])
+    assert array.status == 400

@@ -1,0 +1,41 @@
+"use strict";
+// What the page says, in the languages that it speaks. A test holds the two to the same names.
+
+const WORDS = {
+  en: {
+    enter: "Operations", enterWhy: "Type a key with the scopes operate and read. It stays in this tab, until it is closed.",
+    key: "Key", open: "Open", leave: "Forget the key",
+    ready: "ready", notReady: "not ready", silent: "The gateway does not answer.", up: "up for", free: "free on disk",
+    acceptedRate: "accepted a second", submittedRate: "handed to carriers a second", deliveredRate: "delivered a second",
+    queued: "queued", openMessages: "not final yet", delivery: "delivered, of those that ended",
+    lastMinutes: "The last four minutes", accepted: "accepted", delivered: "delivered", peak: "Peak, a second:",
+    carriers: "Carriers", carrier: "carrier", condition: "state", rate: "segments a second", binds: "binds (window in use)",
+    pause: "Pause", resume: "Resume", rebind: "Bind again",
+    askPause: "Begin no more messages by this carrier?", askRebind: "Unbind and bind again?",
+    queues: "Queues", priority: "priority", messages: "messages", oldest: "oldest, seconds",
+    overdue: "receipts overdue", callbacks: "callbacks waiting", held: "held for review", scheduled: "scheduled", in_doubt: "in doubt",
+    refusals: "Refused since the start, by reason", lastRefusals: "Last refusals", lastFailures: "Last failures (24 hours)",
+    find: "Find a message", numberOrId: "Number or id", days: "days back", findButton: "Find", nothing: "Nothing was found.",
+    refused: "refused", parts: "part", noAnswer: "no answer",
+    tryOne: "Try a message (nothing is sent)", number: "Number", category: "Category", text: "Text", explain: "Explain",
+    partsOf: "short messages", usable: "may take it now", none: "none",
+  },
+  zh: {
+    enter: "运维", enterWhy: "请输入具有 operate 和 read 权限的密钥。密钥只保存在本标签页，关闭即清除。",
+    key: "密钥", open: "进入", leave: "清除密钥",
+    ready: "就绪", notReady: "未就绪", silent: "网关没有响应。", up: "已运行", free: "磁盘可用",
+    acceptedRate: "每秒接收", submittedRate: "每秒提交运营商", deliveredRate: "每秒送达",
+    queued: "排队", openMessages: "未终态", delivery: "送达率（已结束的消息）",
+    lastMinutes: "最近四分钟", accepted: "接收", delivered: "送达", peak: "峰值（每秒）：",
+    carriers: "通道", carrier: "通道", condition: "状态", rate: "条/秒", binds: "连接（窗口占用）",
+    pause: "暂停", resume: "恢复", rebind: "重新绑定",
+    askPause: "暂停该通道，不再提交新消息？", askRebind: "断开并重新绑定？",
+    queues: "队列", priority: "优先级", messages: "消息数", oldest: "最久等待（秒）",
+    overdue: "回执超时", callbacks: "待回调", held: "待审核", scheduled: "定时", in_doubt: "结果未知",
+    refusals: "启动以来的拒绝，按原因", lastRefusals: "最近拒绝", lastFailures: "最近失败（24 小时）",
+    find: "查找消息", numberOrId: "号码或消息 ID", days: "天内", findButton: "查找", nothing: "没有找到。",
+    refused: "已拒绝", parts: "分段", noAnswer: "无应答",
+    tryOne: "试一条消息（不会发送）", number: "号码", category: "类别", text: "内容", explain: "分析",
+    partsOf: "条短信", usable: "现在可用", none: "无",
+  },
+};
