@@ -119,7 +119,8 @@ def take_parameters(parameters: Mapping[str, str], fields: Fields) -> tuple[dict
             faults.append(Fault(parameter=_show(name), rule="is not a known parameter"))
             continue
         try:
-            values[name] = msgspec.convert(text, field.kind, strict=False)
+            # Only a number is read from its digits: a time would be taken from any, as seconds since 1970.
+            values[name] = msgspec.convert(text, field.kind, strict=field.kind is not Limit)
         except msgspec.ValidationError:
             faults.append(Fault(parameter=name, rule=field.rule, value=show(text, field.shown)))
     return values, faults

@@ -240,6 +240,8 @@ async def test_a_list_since_the_ends_of_time_is_a_list(api: Any, since: str, cou
         ("cursor=__________8=", "cursor"),
         ("cursor=Af__________", "cursor"),
         ("cursor=%E6%B0%B4", "cursor"),
+        ("since=0.5", "since"),
+        ("since=1772323200", "since"),
         ("colour=red", "colour"),
         ("limit=1&limit=2", "limit"),
         ("batch=" + "x" * 65, "batch"),
