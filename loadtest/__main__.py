@@ -1,4 +1,4 @@
-"""`python -m loadtest demo|burst|http|smpp|compare`: exit 0 when all was kept, 1 when not, 2 when it could not run."""
+"""`python -m loadtest demo|burst|http|smpp|search|compare|replay`: exit 0 kept, 1 not kept, 2 it could not run."""
 
 import argparse
 import asyncio
@@ -7,13 +7,21 @@ from typing import Final
 
 import uvloop
 
-from loadtest import burst, compare, demo, httpload, smppload
+from loadtest import burst, compare, demo, httpload, replay, search, smppload
 from loadtest.errors import CannotRun
 
 CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130  # what a shell makes of Ctrl-C
 
-COMMANDS: Final = {"demo": demo, "burst": burst, "compare": compare, "http": httpload, "smpp": smppload}
+COMMANDS: Final = {
+    "demo": demo,
+    "burst": burst,
+    "compare": compare,
+    "http": httpload,
+    "smpp": smppload,
+    "search": search,
+    "replay": replay,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

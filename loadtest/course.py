@@ -10,10 +10,11 @@ from rich.console import Console
 from loadtest.accounting import Accounting, WireAudit
 from loadtest.configuration import Tables
 from loadtest.control import Control
+from loadtest.livescreen import LoadScreen
 from loadtest.machine import describe_machine, describe_versions
 from loadtest.options import LoadSettings
 from loadtest.page import write_page
-from loadtest.results import Judgement, RunReport, Sample, figures_of, judge, summary_lines, write_report
+from loadtest.results import Judgement, RunReport, figures_of, judge, summary_lines, write_report
 from loadtest.sampling import Load, Sampler, cores_of
 from loadtest.screen import say
 from loadtest.targets import without_secrets
@@ -46,15 +47,15 @@ class Course:
         self, arrivals: Sequence[float], console: Console, followers: Sequence[Coroutine[Any, Any, None]] = ()
     ) -> None:
         """Send everything, and wait until every accepted message is final, or has had its time."""
-        async with asyncio.TaskGroup() as group:
-            watching = self._sampler.run(
-                lambda sample: say(console, _line(sample)), seconds=self._settings.shape.seconds
-            )
-            tasks = [group.create_task(each) for each in (watching, *followers)]
-            await self._load.send(arrivals)
-            await self._settled()
-            for task in tasks:
-                task.cancel()
+        title = f"{self._mode} {self._settings.shape.text}"
+        with LoadScreen(console, title, self._load.errors) as screen:
+            async with asyncio.TaskGroup() as group:
+                watching = self._sampler.run(screen.show, seconds=self._settings.shape.seconds)
+                tasks = [group.create_task(each) for each in (watching, *followers)]
+                await self._load.send(arrivals)
+                await self._settled()
+                for task in tasks:
+                    task.cancel()
 
     async def during(self, work: Awaitable[None]) -> None:
         """Carry `work` out; when it is cancelled from outside, that ends it and nothing else. Then look a last time."""
@@ -143,13 +144,6 @@ def finish(report: RunReport, settings: LoadSettings, console: Console) -> int:
         say(console, "interrupted before its end", "bold yellow")
     say(console, f"report     {path} {page}")
     return INTERRUPTED if report.interrupted else report.exit_code
-
-
-def _line(sample: Sample) -> str:
-    return (
-        f"{sample.at:6.1f} s  planned {sample.planned:,}, accepted {sample.accepted:,}, final {sample.ended:,};"
-        f" accept p99 {sample.accept_p99 * 1000:.1f} ms, final p99 {sample.final_p99 * 1000:,.0f} ms"
-    )
 
 
 def _value(judgement: Judgement) -> str:

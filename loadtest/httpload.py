@@ -26,6 +26,7 @@ from loadtest.sampling import pin
 from loadtest.screen import make_console, say
 from loadtest.supply import Supply
 from loadtest.targets import Target, open_target
+from loadtest.trace import Trace
 
 __all__ = ["add_arguments", "measure", "run"]
 
@@ -37,15 +38,22 @@ async def run(options: argparse.Namespace) -> int:
     return finish(await measure(settings, console), settings, console)
 
 
-async def measure(settings: HttpSettings, console: Console) -> RunReport:
-    """Carry a load out, and return its report, also when it is interrupted. Raises CannotRun."""
+async def measure(settings: HttpSettings, console: Console, trace: Trace | None = None) -> RunReport:
+    """Carry a load out, by plan or trace, and return its report, also when it is interrupted. Raises CannotRun."""
     phones = cycle(read_numbers(settings.numbers)) if settings.numbers else None
     tag = f"load-{secrets.token_hex(4)}-"
     accounting = Accounting(tag)
     supply = Supply(
-        settings.mix, phones or make_phones(settings.networks, seed=settings.seed), seed=settings.seed, tag=tag
+        settings.mix,
+        phones or make_phones(settings.networks, seed=settings.seed),
+        seed=settings.seed,
+        tag=tag,
+        traced=None if trace is None else trace.kinds,
     )
-    arrivals = make_arrivals(settings.shape, seed=settings.seed, together=settings.batch)
+    if trace is None:
+        arrivals = make_arrivals(settings.shape, seed=settings.seed, together=settings.batch)
+    else:
+        arrivals = trace.together(settings.batch)
     async with AsyncExitStack() as stack:
         # Callbacks go to whoever takes events by then: the URL must be known before there is a gateway.
         loads: list[OpenLoop] = []

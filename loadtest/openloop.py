@@ -130,7 +130,7 @@ class OpenLoop:
         try:
             if status == 422:
                 results = [Result("refused", error=msgspec.json.decode(answer, type=Refusal))]
-            elif self._batch == 1:
+            elif len(places) == 1:
                 results = [_read_result(answer)]
             elif b'"refused":0' in answer:  # spares reading what is the same for all
                 self._accounting.take_answer(places, Answer.ACCEPTED)

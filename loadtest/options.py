@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from loadtest.arrivals import Shape, parse_shape
+from loadtest.arrivals import USAGES, Shape, parse_shape
 from loadtest.errors import CannotRun
 from loadtest.files import shipped
 from loadtest.guard import check_host, check_target
@@ -72,7 +72,13 @@ class HttpSettings(LoadSettings, frozen=True, kw_only=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
+    add_plan_arguments(parser)
     add_load_arguments(parser)
+    add_http_arguments(parser)
+
+
+def add_http_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe where to, over HTTP."""
     parser.add_argument("--batch", type=int, default=100, metavar="N", help="messages in a request (100)")
     parser.add_argument("--accounts", type=int, default=1, metavar="N", help="that send, in turns (1)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the gateway's config (config/demo.toml)")
@@ -81,10 +87,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", action="append", default=[], help="an account's key there; may come several times")
 
 
+def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe when messages arrive."""
+    parser.add_argument("--plan", default="constant:1000", help=f"messages a second: {', '.join(USAGES)}")
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="N", help="how long (10)")
+
+
 def add_load_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe what every load is told."""
-    parser.add_argument("--plan", default="constant:1000", help="messages a second: constant:N, poisson:N, ramp:A,B, …")
-    parser.add_argument("--seconds", type=float, default=10.0, metavar="N", help="how long (10)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of arrivals, numbers and texts (1)")
     parser.add_argument("--mix", default=shown(DEFAULT_MIX), help="weights of code, notice, long, invitation")
     parser.add_argument("--networks", default=shown(SHARES), help="weights of cmcc, ctcc, cucc, cbn")

@@ -21,7 +21,7 @@ from loadtest.course import Course, finish
 from loadtest.errors import CannotRun
 from loadtest.guard import check_target, read_numbers
 from loadtest.machine import describe_machine, describe_versions
-from loadtest.options import LoadSettings, add_load_arguments, check_range, common_settings
+from loadtest.options import LoadSettings, add_load_arguments, add_plan_arguments, check_range, common_settings
 from loadtest.phones import make_phones
 from loadtest.results import RunReport
 from loadtest.rig import run_directory, started_simulator
@@ -61,6 +61,7 @@ class _Smsc(msgspec.Struct, frozen=True, kw_only=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
+    add_plan_arguments(parser)
     add_load_arguments(parser)
     parser.add_argument("--smsc", default="", metavar="HOST:PORT", help="an SMSC that runs already")
     parser.add_argument("--system-id", default="gateway", metavar="NAME", help="the account there (gateway)")

@@ -1,7 +1,7 @@
 """What a load sends, made while it is sent: request after request, the same for a seed, at about 2 µs a message."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -53,21 +53,40 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Supply:
-    """Makes requests. `tag` begins each client_ref, so that a run's messages are known from another run's."""
+    """Makes requests. `tag` begins each client_ref, so that a run's messages are known from another run's.
 
-    def __init__(self, weights: Mapping[str, float], phones: Iterator[int], *, seed: int, tag: str) -> None:
+    `traced` are the kinds of all messages in order, None for one that is drawn as without it; there are no more then.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, float],
+        phones: Iterator[int],
+        *,
+        seed: int,
+        tag: str,
+        traced: Sequence[Kind | None] | None = None,
+    ) -> None:
         self._phones = phones
         self._tag = tag.encode()
         self._source = random.Random(f"supply {seed}")
         self._kinds, self._weights = weigh(weights)
-        self._texts = {kind: [_ending(kind, self._source) for _ in range(TEXTS_A_KIND)] for kind in self._kinds}
+        self._texts = {kind: [_ending(kind, self._source) for _ in range(TEXTS_A_KIND)] for kind in Kind}
+        self._traced = traced
         self._made = 0
         self._requests = 0
 
     def make_request(self, size: int) -> Request:
-        """Return the next request, of `size` messages: an object for one, an array for more. Raises CannotRun."""
+        """Return the next request, of `size` messages: an object for one, an array for more. Raises CannotRun.
+
+        The last one of a trace has those that are left.
+        """
         source, first, label = self._source, self._made, b""
         kinds = source.choices(self._kinds, weights=self._weights, k=size)
+        if self._traced is not None:
+            known = self._traced[first : first + size]
+            kinds = [drawn if kind is None else kind for kind, drawn in zip(known, kinds, strict=False)]
+            size = len(kinds)
         if size > 1:
             label = b'","batch":"%s-%d' % (self._tag, self._requests)
         phones, parts, bodies = [], bytearray(), []
