@@ -1,6 +1,7 @@
 """An account: who may send and ask, and under which names."""
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
 import msgspec
@@ -42,6 +43,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     quota: Quota | None = None
     review: frozenset[str] = frozenset()  # categories whose messages are held until a reviewer has seen them
     max_open_messages: int = 2_000_000  # accepted and not final; past it nothing more is accepted
+    addresses: tuple[IPv4Network | IPv6Network, ...] = ()  # where its requests may come from; empty: anywhere
 
     @property
     def sees_all(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
+from ipaddress import ip_network
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -87,6 +88,16 @@ def _check_accounts(accounts: Sequence[AccountSettings]) -> None:
             raise wrong(f"{place}.key", account.key, f"must not be the key of account[{owner}]")
         _check_signatures(f"{place}.signatures", account.signatures or ())
         _check_replies(place, account)
+        _check_addresses(f"{place}.addresses", account.addresses)
+
+
+def _check_addresses(place: str, addresses: Sequence[str]) -> None:
+    for written in addresses:
+        try:
+            ip_network(written)
+        except ValueError as error:
+            rule = "must be an address, or a network such as 10.0.0.0/8 without bits behind its prefix"
+            raise wrong(place, written, rule) from error
 
 
 def _check_replies(place: str, account: AccountSettings) -> None:

@@ -6,6 +6,7 @@ gives every setting its reason.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from ipaddress import ip_network
 from typing import Annotated
 
 import msgspec
@@ -83,6 +84,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     opt_out_answer: Answer = ""
     opt_in_answer: Answer = ""
     word_exemptions: Annotated[tuple[str, ...], msgspec.Meta(max_length=500)] = ()
+    addresses: Annotated[tuple[str, ...], msgspec.Meta(max_length=100)] = ()
 
     @property
     def account(self) -> Account:
@@ -98,6 +100,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             submit_rate=self.submit_rate,
             quota=self.quota,
             review=frozenset(self.review),
+            addresses=tuple(ip_network(written) for written in self.addresses),
         )
 
     @property

@@ -220,3 +220,10 @@ def test_a_number_of_the_white_list_must_be_one_and_is_masked(tmp_path: Path) ->
 
     assert fault.startswith("caps.white_list[2] = ")
     assert "1380013800" not in fault
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1/8", "10.0.0", "example.com", "", "10.0.0.0/33"])
+def test_an_address_that_is_none_is_refused(address: str, tmp_path: Path) -> None:
+    rule = "must be an address, or a network such as 10.0.0.0/8 without bits behind its prefix"
+    fault = f'account[demo].addresses = "{address}": {rule}'
+    assert fault_of(tmp_path, with_value("account/0/addresses", ["127.0.0.1", "2001:db8::/32", address])) == fault

@@ -14,6 +14,7 @@ from typing import Final
 from aiohttp import web
 
 from gateway.account import Account, Scope
+from gateway.http.addresses import is_within
 from gateway.http.calls import Answer, Call, problem_answer
 from gateway.http.events import CallbackDesk, Events
 from gateway.http.explain import Explain
@@ -148,6 +149,8 @@ class HttpServer:
         account = _NOBODY
         if route.scope is not None:
             account = self._keys.account_of(headers.get("Authorization"))
+            if account.addresses and not is_within(request.remote, account.addresses):
+                raise Problem(Code.FORBIDDEN, "This key is not for requests from this address.")
             if route.scope not in account.scopes:
                 raise Problem(Code.FORBIDDEN, f"This key has not the scope {route.scope}.")
         accept = headers.get("Accept")
