@@ -22,6 +22,7 @@ help:
 	@echo "make faults-short  the same in some minutes, as CI has it"
 	@echo "make fuzz       damaged valid input for the protocol and the text, FUZZ_SECONDS long; prints its seed"
 	@echo "make interop    suites that need Debian packages (tshark, chromium)"
+	@echo "make backlog    one-time passwords past a million messages that wait; memory, and a start with them"
 	@echo "make compare    the same messages through Kannel and through the gateway, with the ratio"
 	@echo "make words      how many disguised words are found, how many innocent messages are stopped"
 	@echo "make bench-smpp the SMPP engine beside smpplib, as a table"
@@ -77,6 +78,10 @@ bench-smpp: $(STAMP)
 
 load: $(STAMP)
 	$(BIN)/python -m loadtest http --plan poisson:$(LOAD_RATE) --seconds $(LOAD_SECONDS) --require '$(LOAD_REQUIRE)'
+
+.PHONY: backlog
+backlog: $(STAMP)
+	$(BIN)/python -m loadtest backlog
 
 # Kannel comes from Debian's packages; as root it is installed where it is missing.
 compare: $(STAMP)

@@ -7,7 +7,7 @@ from typing import Final
 
 import uvloop
 
-from loadtest import burst, compare, demo, httpload, replay, search, smppload
+from loadtest import backlog, burst, compare, demo, httpload, replay, search, smppload
 from loadtest.errors import CannotRun
 
 CANNOT_RUN: Final = 2
@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "demo": demo,
     "burst": burst,
     "compare": compare,
+    "backlog": backlog,
     "http": httpload,
     "smpp": smppload,
     "search": search,

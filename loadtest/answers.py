@@ -150,6 +150,16 @@ def total(metrics: bytes, name: str) -> float:
     return sum(float(value) for found, value in _SAMPLE.findall(metrics) if found == name.encode())
 
 
+def buckets(metrics: bytes, name: str, label: str) -> dict[float, float]:
+    """Return how many observations of a histogram are at most each of its bounds; `label` is like `priority="high"`."""
+    found: dict[float, float] = {}
+    for labels, value in re.findall(rf"^{name}_bucket{{(.*)}} (\S+)$", metrics.decode(), re.MULTILINE):
+        bound = re.search(r'le="([^"]+)"', labels)
+        if label in labels and bound is not None:
+            found[float(bound[1])] = float(value)
+    return found
+
+
 def read(kind: type[Document], body: bytes) -> Document:
     """Return the document in an answer. Raises CannotRun."""
     try:

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import aiohttp
 
-from loadtest.answers import MessageSeen, Page, Readiness, Reply, read, shown, total
+from loadtest.answers import MessageSeen, Page, Readiness, Reply, buckets, read, shown, total
 from loadtest.errors import CannotRun
 from loadtest.guard import check_host
 
@@ -89,6 +89,23 @@ class Api:
     async def total(self, metric: str) -> float:
         """Return the sum of a metric over all its labels."""
         return total(await self._get("/metrics"), metric)
+
+    async def pause(self, carrier: str) -> None:
+        """Let nothing more go by a carrier. Raises CannotRun."""
+        await self._operate(f"/v1/carriers/{carrier}/pause")
+
+    async def resume(self, carrier: str) -> None:
+        """Let a paused carrier go on. Raises CannotRun."""
+        await self._operate(f"/v1/carriers/{carrier}/resume")
+
+    async def buckets(self, metric: str, label: str) -> dict[float, float]:
+        """Return how many observations of a histogram are at most each of its bounds."""
+        return buckets(await self._get("/metrics"), metric, label)
+
+    async def _operate(self, path: str) -> None:
+        status, body, _ = await self._call("POST", path)
+        if status != 200:
+            raise CannotRun(f"the gateway answers {status} to POST {path}: {shown(body)}")
 
     async def _get(self, path: str, query: dict[str, str] | None = None) -> bytes:
         status, body, _ = await self._call("GET", path, query=query)
