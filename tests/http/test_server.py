@@ -61,7 +61,7 @@ async def test_a_key_without_the_scope_is_forbidden(api: Any, method: str, path:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/", "/v1/messages/", "/v1/messages/1/2", "/v2/messages", "/v1/carriers/x", "//"]
+    "path", ["/index", "/v1", "/v1/", "/v1/messages/", "/v1/messages/1/2", "/v2/messages", "/v1/carriers/x", "//"]
 )
 async def test_an_unknown_path_is_not_found(api: Any, path: str) -> None:
     reply = await api.get(path)
