@@ -85,8 +85,8 @@ class Traffic:
                 await asyncio.sleep(self._pause_seconds * self._chance.uniform(0.5, 1.5))
 
     async def _submit(self, session: aiohttp.ClientSession, messages: list[dict[str, Any]]) -> None:
-        body = json.dumps(messages).encode()
-        while True:
+        while messages:
+            body = json.dumps(messages).encode()
             sent_at = time.monotonic()
             try:
                 async with session.post(f"{self._url()}/v1/messages", data=body) as response:
@@ -98,21 +98,28 @@ class Traffic:
             self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - sent_at)
             self.statuses[response.status] += 1
             if response.status == 202:
-                break
+                results = zip(messages, answer["results"], strict=True)
+                # Where some of an array are on disk already, the others may still find it broken: these come again.
+                messages = [message for message, result in results if not self._note(message, result)]
+                if messages:
+                    await asyncio.sleep(_ASK_AGAIN_SECONDS)
+                continue
             assert response.status in {429, 503}, f"{response.status} to a good request: {answer}"
             await asyncio.sleep(float(response.headers["Retry-After"]))
-        for message, result in zip(messages, answer["results"], strict=True):
-            self._note(message, result)
 
-    def _note(self, message: dict[str, Any], result: dict[str, Any]) -> None:
+    def _note(self, message: dict[str, Any], result: dict[str, Any]) -> bool:
+        """Whether it was answered for good."""
+        if result["status"] == "refused" and result["error"]["code"] == "store_unavailable":
+            return False
         if message["to"] in CROWD:
             self.asked_of_crowd[message["to"]] += 1
         if result["status"] == "refused":
             self.refused[result["error"]["code"]] += 1
-            return
+            return True
         self.accepted[result["id"]] = Accepted(
             message["client_ref"], message["to"], message["category"], result["parts"]
         )
+        return True
 
     def _message(self, n: int) -> dict[str, Any]:
         """The n-th message; each has a text of its own."""
